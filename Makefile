@@ -28,7 +28,7 @@ $(STAMPS)/python: requirements/dev.txt requirements/bootstrap.txt pyproject.toml
 	@touch $@
 
 $(STAMPS)/npm: package.json package-lock.json $(STAMPS)/python
-	@npm ci --silent --no-audit --no-fund --ignore-scripts
+	@npm install --no-save --loglevel=error --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 $(STAMPS)/native: $(RUST) $(STAMPS)/python

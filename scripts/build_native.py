@@ -20,7 +20,17 @@ def main() -> None:
     )
     wheel = next(WHEELS.glob("*.whl"))
     subprocess.run(
-        [bin_dir / "python", "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps", "--no-index", wheel],
+        [
+            bin_dir / "python",
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--force-reinstall",
+            "--no-deps",
+            "--no-index",
+            wheel,
+        ],
         check=True,
     )
 
