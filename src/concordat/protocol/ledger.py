@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Seconds, Timestamp
@@ -22,9 +22,9 @@ BURN_ADDRESS = Address(bytes.fromhex("000000000000000000000000000000000000dead")
 class Parameters:
     """Numbers fixed when a market is deployed."""
 
-    move_time: Seconds = Seconds(3600)
+    move_time: Seconds = field(default=Seconds(3600))
     """Clock of every move in a dispute."""
-    respondent_cost: Amount = Amount(2_000_000)
+    respondent_cost: Amount = field(default=Amount(2_000_000))
     """What a lost dispute pays the provider for answering."""
     dispute_price_share: int = 10
     """Per cent of the price in a challenger's bond, beyond `respondent_cost`."""
@@ -40,9 +40,9 @@ class Parameters:
 class Balance:
     """One account in the vault."""
 
-    free: Amount = Amount(0)
+    free: Amount = field(default=Amount(0))
     """Can be withdrawn, or locked as a bond."""
-    locked: Amount = Amount(0)
+    locked: Amount = field(default=Amount(0))
     """Bonds of open orders and disputes."""
 
 

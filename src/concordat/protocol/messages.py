@@ -352,7 +352,7 @@ class RevealLeaf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeOut:
-    """Anyone ends a dispute whose mover let his clock run out: a silent provider is slashed, a silent challenger loses."""
+    """Anyone ends a dispute whose mover was silent too long: a provider is slashed, a challenger loses his bond."""
 
     order: Order
     """The order."""

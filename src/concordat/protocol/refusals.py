@@ -1,0 +1,80 @@
+"""Every name under which the vault, the market and the court refuse a message.
+
+The names are those of the Solidity custom errors; `refusal` turns one into the matching Python error, whether the
+pure rules raise it or a chain answers with its selector.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from concordat.primitives.errors import DisputeError, FundsError, OrderError, ProtocolError
+
+__all__ = ["REFUSALS", "refusal", "require"]
+
+_ORDER: dict[str, tuple[str, str]] = {
+    "NotProvider": ("Only the order's provider can do this.", "Send it from the provider's account."),
+    "OfferExpired": ("The offer could be accepted until an earlier time.", "Ask the client for a new order."),
+    "BadTerms": (
+        "The order's terms contradict each other.",
+        "It needs acceptBy <= deliverBy, a price, a window that ends before 2106, and an evidence policy.",
+    ),
+    "WrongStatus": ("The order is not in a state that allows this.", "Look at the order's state first."),
+    "BadSignature": ("The signature is not that of the party named in the order.", "Check chain id, market and key."),
+    "DeliveryLate": ("The delivery time has passed.", "Anybody may now expire the order."),
+    "OutputSize": ("An output has between 1 and 1,024 bytes.", ""),
+    "WrongResult": ("This is not the result that was delivered.", "Take it from the Delivered event."),
+    "NoModule": ("No contract here checks that kind of evidence.", ""),
+    "NotInPolicy": ("The order's policy is not met by that evidence.", "Deliver, or bring the evidence it names."),
+    "EvidenceRejected": ("The evidence does not hold for this output.", ""),
+    "DisputesOpen": ("A dispute about this order is open.", "Wait until it is decided or times out."),
+    "WindowOpen": ("The challenge window has not passed yet.", "Try again when it has."),
+    "NotExpired": ("The delivery time has not passed yet.", "Try again when it has."),
+}
+_FUNDS: dict[str, tuple[str, str]] = {
+    "InsufficientFree": ("The account's free balance in the vault is too small.", "Deposit more."),
+    "InsufficientFunds": ("The account holds too few settlement tokens.", "Get more tokens."),
+    "ZeroAmount": ("An amount of zero moves nothing.", "Give a positive amount."),
+}
+_DISPUTE: dict[str, tuple[str, str]] = {
+    "FindNotCommitted": ("The find was not committed in an earlier block.", "Send CommitFind and wait for a block."),
+    "WrongModel": ("This is not the model that the order names.", "Take it from the registry."),
+    "BadOpening": ("The opened words do not lead to the committed roots, or are not the ones asked for.", ""),
+    "NoFraud": ("What was shown is correct.", "There is nothing to challenge here."),
+    "WindowClosed": ("The challenge window has passed.", ""),
+    "DisputeExists": ("This challenger already disputes this order.", "Go on with that dispute."),
+    "TooManyDisputes": ("The order has as many open disputes as its slot can count.", "Prove the fraud directly."),
+    "NoDispute": ("There is no such dispute.", ""),
+    "WrongTurn": ("It is another move's turn in this dispute.", "Follow the dispute's events."),
+    "TooLate": ("The time for this move has passed.", "Anybody may now end the dispute."),
+    "BadChildren": ("These are not the descendants of the node in question.", ""),
+    "BadIndex": ("There is no child at that place.", ""),
+    "NotTimedOut": ("The mover still has time.", "Try again after the deadline."),
+}
+
+REFUSALS: dict[str, type[ProtocolError]] = {
+    **dict.fromkeys(_ORDER, OrderError),
+    **dict.fromkeys(_FUNDS, FundsError),
+    **dict.fromkeys(_DISPUTE, DisputeError),
+}
+"""Class of each code."""
+
+
+def refusal(code: str, **fields: Any) -> ProtocolError:
+    """The error of that name, with its sentence and hint.
+
+    Parameters
+    ----------
+    code : str
+        Name of the custom error; an unknown one gives a plain `ProtocolError`.
+    **fields
+        Typed details.
+    """
+    sentence, hint = (_ORDER | _FUNDS | _DISPUTE).get(code, (f"The contract refused: {code}.", ""))
+    return REFUSALS.get(code, ProtocolError)(sentence, code=code, hint=hint, **fields)
+
+
+def require(condition: bool, code: str, **fields: Any) -> None:
+    """Refuse with that code unless the condition holds."""
+    if not condition:
+        raise refusal(code, **fields)

@@ -1,0 +1,193 @@
+"""What the vault, the market and the court remember, as frozen values, and what they are told from outside.
+
+Every transition is a pure function ``(rules, world, message, call) -> (world, events)``. It raises a
+`ProtocolError` and changes nothing if a check fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Generic, Protocol, TypeVar
+
+from concordat.primitives.signatures import TokenDomain
+from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Timestamp
+from concordat.protocol.artifact import ModelCommitment
+from concordat.protocol.events import Event
+from concordat.protocol.evidence import EvidenceKind
+from concordat.protocol.ledger import Balance, Parameters
+from concordat.protocol.messages import ElementProof, OutputProof
+from concordat.protocol.order import Domain, Order, OrderState
+
+__all__ = [
+    "Call",
+    "Dispute",
+    "EvidenceModule",
+    "Judge",
+    "Outcome",
+    "Rules",
+    "Table",
+    "Turn",
+    "WorldState",
+]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Table(Mapping[K, V], Generic[K, V]):
+    """A frozen mapping that is cheap to change: every change is a new table that shares most of the old one.
+
+    A large base is shared; recent changes lie in a small overlay, which is merged into a new base when it grows
+    past the base's square root. A write costs O(sqrt(n)), and any number of snapshots cost nothing.
+    """
+
+    __slots__ = ("_base", "_recent")
+
+    def __init__(self, base: Mapping[K, V] | None = None) -> None:
+        self._base: dict[K, V] = dict(base or {})
+        self._recent: dict[K, V | None] = {}
+
+    def put(self, key: K, value: V | None) -> Table[K, V]:
+        """The same table with one entry set, or removed if the value is ``None``."""
+        table: Table[K, V] = Table()
+        recent = {**self._recent, key: value}
+        if len(recent) > 16 and len(recent) ** 2 > len(self._base):
+            merged = {**self._base, **recent}
+            table._base = {k: v for k, v in merged.items() if v is not None}
+        else:
+            table._base, table._recent = self._base, recent
+        return table
+
+    def __getitem__(self, key: K) -> V:
+        value = self._recent[key] if key in self._recent else self._base[key]
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __iter__(self) -> Iterator[K]:
+        yield from (key for key in self._base if key not in self._recent)
+        yield from (key for key, value in self._recent.items() if value is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Turn(IntEnum):
+    """Whose move a dispute waits for; at height 0 the provider's move is the leaf."""
+
+    PROVIDER = 1
+    """He shows the descendants of the node in question, or the word under the leaf."""
+    CHALLENGER_PICKS = 2
+    """He chooses one of the descendants."""
+    CHALLENGER_PROVES = 3
+    """He proves fraud, as he always could."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """One challenger's dissection of one order's trace."""
+
+    bond: Amount
+    """What the challenger locked."""
+    node: Bytes32
+    """Hash of the node in question."""
+    height: int
+    """Levels between that node and the leaves."""
+    turn: Turn
+    """Whose move is due."""
+    deadline: Timestamp
+    """Last second for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldState:
+    """Everything that the contracts store, and the settlement token's balances."""
+
+    orders: Table[OrderId, OrderState] = field(default_factory=Table)
+    """Slot of every order that was ever accepted."""
+    balances: Table[Address, Balance] = field(default_factory=Table)
+    """Accounts in the vault."""
+    tokens: Table[Address, Amount] = field(default_factory=Table)
+    """Settlement tokens by holder; the vault is one of them."""
+    finds: Table[Bytes32, int] = field(default_factory=Table)
+    """Block in which each find was committed."""
+    disputes: Table[tuple[OrderId, Address], Dispute] = field(default_factory=Table)
+    """Open disputes by order and challenger."""
+
+    def order(self, order: OrderId) -> OrderState:
+        """One order's slot; never accepted is `OrderStatus.NONE`."""
+        return self.orders.get(order, OrderState())
+
+    def balance(self, account: Address) -> Balance:
+        """One account in the vault."""
+        return self.balances.get(account, Balance())
+
+    def token_balance(self, holder: Address) -> Amount:
+        """Settlement tokens of one holder."""
+        return self.tokens.get(holder, Amount(0))
+
+    def with_order(self, order: OrderId, state: OrderState) -> WorldState:
+        """The world with one slot changed."""
+        return replace(self, orders=self.orders.put(order, state))
+
+    def with_dispute(self, order: OrderId, challenger: Address, dispute: Dispute | None) -> WorldState:
+        """The world with one dispute changed, or removed."""
+        return replace(self, disputes=self.disputes.put((order, challenger), dispute))
+
+
+class Judge(Protocol):
+    """Recomputes one element of an execution; the integer graph is a layer above, so it is handed in."""
+
+    def element_is_wrong(
+        self, model: ModelCommitment, input_root: bytes, trace_root: bytes, proof: ElementProof
+    ) -> bool:
+        """Whether the claimed element differs from what its node makes; `DisputeError` ``BadOpening`` if not shown."""
+        ...
+
+    def output_is_wrong(self, model: ModelCommitment, trace_root: bytes, proof: OutputProof) -> bool:
+        """Whether the output has the wrong length or differs from the trace; `DisputeError` ``BadOpening`` likewise."""
+        ...
+
+
+class EvidenceModule(Protocol):
+    """Checks one kind of evidence in one call."""
+
+    def verify(self, order_id: OrderId, order: Order, output: bytes, proof: bytes) -> bool:
+        """Whether the proof shows that `output` is right for the order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What is fixed when the contracts are deployed."""
+
+    domain: Domain
+    """EIP-712 domain of the market."""
+    token_domain: TokenDomain
+    """EIP-712 domain of the settlement token, for EIP-3009 authorisations."""
+    vault: Address
+    """The vault contract: receiver of every authorisation."""
+    parameters: Parameters = field(default_factory=Parameters)
+    """Clocks, costs and shares."""
+    judge: Judge | None = None
+    """Judge of elements; without one no opening verifies."""
+    modules: Mapping[EvidenceKind, EvidenceModule] = field(default_factory=dict)
+    """Kinds of evidence that a contract checks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Who speaks, and when."""
+
+    sender: Address
+    """The account that sent the message."""
+    now: Timestamp
+    """Time of the block that carries it."""
+    block: int
+    """Number of that block."""
+
+
+Outcome = tuple[WorldState, tuple[Event, ...]]
+"""What a transition returns."""

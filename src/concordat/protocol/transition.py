@@ -1,0 +1,46 @@
+"""One door to all transitions: the rule for each kind of message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from concordat.protocol import dispute, messages, settlement, vault
+from concordat.protocol.messages import Message
+from concordat.protocol.state import Call, Outcome, Rules, WorldState
+
+__all__ = ["apply_message"]
+
+_TRANSITIONS: dict[type, Callable[[Rules, WorldState, Any, Call], Outcome]] = {
+    messages.Deposit: vault.deposit,
+    messages.Withdraw: vault.withdraw,
+    messages.Accept: settlement.accept,
+    messages.Submit: settlement.submit,
+    messages.AcceptAndSubmit: settlement.accept_and_submit,
+    messages.Prove: settlement.prove,
+    messages.AcceptAndProve: settlement.accept_and_prove,
+    messages.Release: settlement.release,
+    messages.Finalize: settlement.finalize,
+    messages.Expire: settlement.expire,
+    messages.Cancel: settlement.cancel,
+    messages.CommitFind: dispute.commit_find,
+    messages.ProveElement: dispute.prove_element,
+    messages.ProveOutput: dispute.prove_output,
+    messages.OpenDispute: dispute.open_dispute,
+    messages.Reveal: dispute.reveal,
+    messages.Pick: dispute.pick,
+    messages.RevealLeaf: dispute.reveal_leaf,
+    messages.TimeOut: dispute.time_out,
+    messages.CloseDispute: dispute.close_dispute,
+}
+
+
+def apply_message(rules: Rules, world: WorldState, message: Message, call: Call) -> Outcome:
+    """The world after one message, and what it announced.
+
+    Raises
+    ------
+    ProtocolError
+        If a check fails; the world is then as it was.
+    """
+    return _TRANSITIONS[type(message)](rules, world, message, call)
