@@ -18,6 +18,8 @@ interface IVault {
     error InsufficientFunds();
     /// @notice A deposit or withdrawal of nothing.
     error ZeroAmount();
+    /// @notice More than 128 bits can hold.
+    error AmountTooLarge();
     /// @notice The client's signature does not verify.
     error BadSignature();
     /// @notice The caller is neither the market nor the court, or not the one of the two that may do this.
