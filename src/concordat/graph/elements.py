@@ -111,6 +111,14 @@ def pack_elements(values: Any, kind: ElementType) -> bytes:
 
 
 def unpack_elements(words: bytes, kind: ElementType, count: int | None = None) -> Integers:
-    """Elements in packed words; all of them, or the first `count`."""
+    """Elements in packed words; all of them, or the first `count`.
+
+    Raises
+    ------
+    InputError
+        If the words do not hold so many.
+    """
+    if len(words) % WORD or (count is not None and not 0 <= count <= len(words) // kind.bytes):
+        raise InputError(f"{len(words)} bytes do not hold {count or 'whole words of'} elements.", code="BadElement")
     found = np.frombuffer(words, dtype=kind.dtype, count=-1 if count is None else count)
     return found.astype(np.int64)
