@@ -49,6 +49,8 @@ class MemoryLedger:
         Clocks, costs and shares.
     chain_id : int
         In every signature.
+    rules : Rules, optional
+        Everything above at once: those of another deployment, to rehearse what it would answer.
     start : int
         Time of block 0.
     block_time : int
@@ -62,21 +64,20 @@ class MemoryLedger:
         modules: Mapping[EvidenceKind, EvidenceModule] | None = None,
         parameters: Parameters | None = None,
         chain_id: int = MEMORY_CHAIN_ID,
+        rules: Rules | None = None,
         start: Timestamp = _START,
         block_time: Seconds = _SECOND,
     ) -> None:
-        self.parameters = parameters or Parameters()
-        self.domain = Domain(chain_id=chain_id, market=_address("market"))
-        self.vault, self.court, self.token = _address("vault"), _address("court"), _address("token")
-        self.token_domain = TokenDomain(name="Concordat Dollar", version="1", chain_id=chain_id, token=self.token)
-        self.rules = Rules(
-            domain=self.domain,
-            token_domain=self.token_domain,
-            vault=self.vault,
-            parameters=self.parameters,
+        self.rules = rules or Rules(
+            domain=Domain(chain_id=chain_id, market=_address("market")),
+            token_domain=TokenDomain(name="Concordat Dollar", version="1", chain_id=chain_id, token=_address("token")),
+            vault=_address("vault"),
+            parameters=parameters or Parameters(),
             judge=judge,
             modules=dict(modules or {}),
         )
+        self.domain, self.parameters = self.rules.domain, self.rules.parameters
+        self.token_domain, self.vault = self.rules.token_domain, self.rules.vault
         self.world = WorldState()
         self.block_time = block_time
         self._lock = RLock()

@@ -34,6 +34,7 @@ _ORDER: dict[str, tuple[str, str]] = {
 _FUNDS: dict[str, tuple[str, str]] = {
     "InsufficientFree": ("The account's free balance in the vault is too small.", "Deposit more."),
     "InsufficientFunds": ("The account holds too few settlement tokens.", "Get more tokens."),
+    "AmountTooLarge": ("The vault counts in 128 bits.", "Give a smaller amount."),
     "ZeroAmount": ("An amount of zero moves nothing.", "Give a positive amount."),
 }
 _DISPUTE: dict[str, tuple[str, str]] = {

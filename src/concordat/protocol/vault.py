@@ -61,6 +61,7 @@ def deposit(rules: Rules, world: WorldState, message: Deposit, call: Call) -> Ou
     """Tokens of the sender become his free balance."""
     # CHECK
     require(message.amount > 0, "ZeroAmount")
+    require(message.amount < 2**128, "AmountTooLarge", amount=message.amount)
     # EFFECT
     world = transfer_tokens(world, call.sender, rules.vault, message.amount)
     world = change(world, call.sender, free=message.amount)
