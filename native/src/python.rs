@@ -1,10 +1,12 @@
 //! The Python module `concordat_native`; its types are in `concordat_native.pyi`.
 
+use numpy::{PyArray1, PyArray2, PyArrayLike1, PyArrayLike2, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
+use crate::execute::Executor;
 use crate::{keccak, merkle};
 
 /// Bytes of any object with a buffer; copied only when the object is not a `bytes`.
@@ -45,9 +47,106 @@ fn merkle_levels<'py>(py: Python<'py>, words: Octets<'_>, depth: usize) -> PyRes
     PyList::new(py, rows.iter().map(|row| PyBytes::new(py, row)))
 }
 
+/// A program made ready to run; immutable, so that threads may share it.
+#[pyclass(frozen, module = "concordat_native")]
+struct Program {
+    executor: Executor,
+}
+
+#[pymethods]
+impl Program {
+    #[new]
+    fn new(py: Python<'_>, graph_bytes: Octets<'_>) -> PyResult<Self> {
+        let bytes = graph_bytes.bytes();
+        let executor = py.detach(|| Executor::new(bytes)).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(Self { executor })
+    }
+
+    #[getter]
+    fn input_elements(&self) -> usize {
+        self.executor.input_elements()
+    }
+
+    #[getter]
+    fn output_elements(&self) -> usize {
+        self.executor.output_elements()
+    }
+
+    #[pyo3(signature = (inputs, *, threads = None))]
+    fn run_outputs<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: PyArrayLike2<'py, i64>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray2<i64>>> {
+        let [rows, width] = [inputs.shape()[0], inputs.shape()[1]];
+        self.check_width(width)?;
+        let copied;
+        let values = match inputs.as_slice() {
+            Ok(values) => values,
+            Err(_) => {
+                copied = inputs.as_array().iter().copied().collect::<Vec<_>>();
+                &copied
+            }
+        };
+        self.check_range(values)?;
+        let threads = threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+        let mut outputs = vec![0; rows * self.executor.output_elements()];
+        py.detach(|| self.executor.run(values, &mut outputs, threads));
+        PyArray1::from_vec(py, outputs).reshape([rows, self.executor.output_elements()])
+    }
+
+    fn run_one<'py>(&self, py: Python<'py>, inputs: PyArrayLike1<'py, i64>) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        self.check_width(inputs.shape()[0])?;
+        let copied;
+        let values = match inputs.as_slice() {
+            Ok(values) => values,
+            Err(_) => {
+                copied = inputs.as_array().to_vec();
+                &copied
+            }
+        };
+        self.check_range(values)?;
+        let mut outputs = vec![0; self.executor.output_elements()];
+        py.detach(|| self.executor.run(values, &mut outputs, 1));
+        Ok(PyArray1::from_vec(py, outputs))
+    }
+
+    fn trace<'py>(&self, py: Python<'py>, input_words: Octets<'_>) -> PyResult<Bound<'py, PyBytes>> {
+        let words = input_words.bytes();
+        if words.len() != self.executor.input_bytes() {
+            let wanted = self.executor.input_bytes();
+            return Err(PyValueError::new_err(format!("the input words are {wanted} bytes, not {}", words.len())));
+        }
+        let trace = py.detach(|| self.executor.trace(words));
+        Ok(PyBytes::new(py, &trace))
+    }
+}
+
+impl Program {
+    fn check_width(&self, width: usize) -> PyResult<()> {
+        let wanted = self.executor.input_elements();
+        if width == wanted {
+            return Ok(());
+        }
+        Err(PyValueError::new_err(format!("an input row has {wanted} elements, not {width}")))
+    }
+
+    fn check_range(&self, values: &[i64]) -> PyResult<()> {
+        let (low, high) = self.executor.input_range();
+        let (least, greatest) =
+            values.iter().fold((0, 0), |(least, greatest), value| (least.min(*value), greatest.max(*value)));
+        if low <= least && greatest <= high {
+            return Ok(());
+        }
+        Err(PyValueError::new_err(format!("an input is not in [{low}, {high}]")))
+    }
+}
+
 #[pymodule]
 fn concordat_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<Program>()?;
     module.add_function(wrap_pyfunction!(keccak256, module)?)?;
     module.add_function(wrap_pyfunction!(merkle_levels, module)?)
 }

@@ -1,0 +1,70 @@
+//! Execution of a program over rows of inputs: by the plan where there is one, else by the interpreter.
+
+use crate::interpret;
+use crate::program::{Program, ProgramError};
+
+/// Rows below which a second thread does not pay.
+const ROWS_PER_THREAD: usize = 64;
+
+/// A program made ready to run.
+pub struct Executor {
+    program: Program,
+}
+
+impl Executor {
+    /// Reads a program file and plans its execution.
+    ///
+    /// # Errors
+    /// If the bytes are no program.
+    pub fn new(bytes: &[u8]) -> Result<Self, ProgramError> {
+        Ok(Self { program: Program::decode(bytes)? })
+    }
+
+    /// Elements of one row of inputs.
+    pub fn input_elements(&self) -> usize {
+        self.program.nodes[0].n
+    }
+
+    /// Elements of one row of outputs.
+    pub fn output_elements(&self) -> usize {
+        self.program.nodes[self.program.output].n
+    }
+
+    /// Smallest and greatest value of an input.
+    pub fn input_range(&self) -> (i64, i64) {
+        self.program.nodes[0].kind.range()
+    }
+
+    /// Bytes of the words that hold the input.
+    pub fn input_bytes(&self) -> usize {
+        self.program.nodes[0].words() * crate::program::WORD
+    }
+
+    /// The packed trace: see [`interpret::trace`].
+    pub fn trace(&self, input_words: &[u8]) -> Vec<u8> {
+        interpret::trace(&self.program, input_words)
+    }
+
+    /// Outputs of some rows of inputs that all lie in [`Executor::input_range`], on up to so many threads.
+    pub fn run(&self, inputs: &[i64], outputs: &mut [i64], threads: usize) {
+        let (width, results) = (self.input_elements(), self.output_elements());
+        let rows = inputs.len() / width;
+        let threads = threads.min(rows / ROWS_PER_THREAD).max(1);
+        if threads == 1 {
+            return self.run_rows(inputs, outputs);
+        }
+        let share = rows.div_ceil(threads);
+        std::thread::scope(|scope| {
+            for (inputs, outputs) in inputs.chunks(share * width).zip(outputs.chunks_mut(share * results)) {
+                scope.spawn(move || self.run_rows(inputs, outputs));
+            }
+        });
+    }
+
+    fn run_rows(&self, inputs: &[i64], outputs: &mut [i64]) {
+        let (width, results) = (self.input_elements(), self.output_elements());
+        for (input, output) in inputs.chunks_exact(width).zip(outputs.chunks_exact_mut(results)) {
+            interpret::outputs(&self.program, input, output);
+        }
+    }
+}
