@@ -1,0 +1,195 @@
+"""The append-only transparency log: one writer, any number of readers, files that a plain web server can serve.
+
+An append writes entries, then tiles, then the signed checkpoint, each file whole or not at all. The checkpoint alone
+says how long the log is; what a crash left beyond it was never acknowledged and is overwritten by the next append.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from concordat.primitives.errors import StorageError, VerificationError
+from concordat.primitives.units import OrderId
+from concordat.protocol.checkpoint import (
+    Checkpoint,
+    NoteSigner,
+    SignedNote,
+    sign_checkpoint,
+    verified_by,
+)
+from concordat.protocol.record import DecisionRecord
+from concordat.storage.files import WriterLock, write_file
+from concordat.storage.log_reader import Line, LogEntry, LogReader, line_of
+from concordat.storage.tiles import WIDTH, Edge, TileReader, entries_path, pack_entries, tile_path
+
+__all__ = ["LogEntry", "LogReader", "TransparencyLog"]
+
+
+class TransparencyLog(LogReader):
+    """The writer's side; opening it verifies every entry.
+
+    Parameters
+    ----------
+    root : Path
+        The log's folder; made if it is not there.
+    signer : NoteSigner
+        The log's key.
+    write : callable, optional
+        Writes one file durably; fault tests put their own in.
+
+    Raises
+    ------
+    StorageError
+        If another process has it open (``Locked``), or another key signed it (``LogForeign``).
+    CorruptionError
+        If any file is damaged.
+    """
+
+    _edge: Edge
+    _tail: list[bytes]
+    _stale: bool
+
+    def __init__(self, root: Path, signer: NoteSigner, *, write: Callable[[Path, bytes], None] = write_file) -> None:
+        self._folder, self._signer, self._write = root, signer, write
+        self._lock = WriterLock(root / "lock")
+        try:
+            super().__init__(root, signer.key)
+            self._load()
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, record: DecisionRecord) -> LogEntry:
+        """Log one record; see :meth:`append_all`."""
+        return self.append_all([record])[0]
+
+    def append_all(self, records: Sequence[DecisionRecord]) -> tuple[LogEntry, ...]:
+        """Log records in the order given, under one new checkpoint; those already logged are found again.
+
+        Raises
+        ------
+        StorageError
+            ``RecordConflict`` if the log holds another record of the same order, ``SequenceGap`` if a record is not the
+            next of its model and provider, or if the disk refuses. Nothing of the call is logged then.
+        """
+        if self._stale:
+            self.refresh()
+            self._load()
+        fresh = self._admit(records)
+        if fresh:
+            try:
+                self._extend(fresh)
+            except BaseException:
+                self._stale = True  # how far the disk came is read from the disk
+                raise
+        return tuple(LogEntry(index=self._places[r.order_id], record=r) for r in records)
+
+    def countersign(self, note: SignedNote) -> None:
+        """Publish the current checkpoint with more signatures under it, such as those of witnesses.
+
+        Raises
+        ------
+        VerificationError
+            If it is another checkpoint, or without the log's own signature.
+        """
+        if note.text != self.note.text or self.key not in verified_by(note, [self.key]):
+            raise VerificationError("This is not the log's current checkpoint.", code="WrongCheckpoint")
+        self._write(self._folder / "checkpoint", note.encode().encode())
+        self._note = note
+
+    def close(self) -> None:
+        """Let another process write."""
+        self._lock.release()
+
+    def __enter__(self) -> TransparencyLog:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _load(self) -> None:
+        self.audit()
+        self._places, self._lengths, self._known = {}, {}, 0
+        self._learn()
+        self._edge = Edge.of(self._tiles, self._size)
+        start = self._size - self._size % WIDTH
+        self._tail = [self._tiles.entry(index) for index in range(start, self._size)]
+        self._stale = False
+
+    def _admit(self, records: Iterable[DecisionRecord]) -> list[DecisionRecord]:
+        fresh: dict[OrderId, DecisionRecord] = {}
+        lengths: dict[Line, int] = {}
+        for record in records:
+            DecisionRecord.decode(record.encode())
+            place = self._places.get(record.order_id)
+            known = self.record(place) if place is not None else fresh.get(record.order_id)
+            if known is not None:
+                if known != record:
+                    raise _conflict(record)
+                continue
+            line = line_of(record)
+            expected = lengths.setdefault(line, self._lengths.get(line, 0))
+            if record.sequence != expected:
+                raise _gap(record, expected)
+            lengths[line] += 1
+            fresh[record.order_id] = record
+        return list(fresh.values())
+
+    def _extend(self, records: list[DecisionRecord]) -> None:
+        edge, tail, size = self._edge.copy(), list(self._tail), self._size
+        files: list[tuple[str, bytes]] = []
+        tiles: list[tuple[str, bytes]] = []
+        for record in records:
+            tail.append(record.encode())
+            for level, data in edge.push(record.leaf()):
+                tiles.append((tile_path(level, size >> 8 * (level + 1), WIDTH), data))
+            size += 1
+            if size % WIDTH == 0:
+                files.append((entries_path(size // WIDTH - 1, WIDTH), pack_entries(tail)))
+                tail = []
+        if tail:
+            files.append((entries_path(size // WIDTH, len(tail)), pack_entries(tail)))
+        tiles += [(tile_path(level, size >> 8 * (level + 1), len(data) // 32), data) for level, data in edge.partial()]
+        note = sign_checkpoint(Checkpoint(origin=self.key.name, size=size, root=edge.root()), self._signer)
+        for path, data in [*files, *tiles, ("checkpoint", note.encode().encode())]:
+            self._write(self._folder / path, data)
+        self._adopt(note, edge, tail, records)
+        self._prune([path for path, _ in [*files, *tiles] if ".p/" not in path])
+
+    def _adopt(self, note: SignedNote, edge: Edge, tail: list[bytes], records: list[DecisionRecord]) -> None:
+        first = self._size
+        checkpoint = Checkpoint.parse(note.text)
+        self._note, self._size, self._root = note, checkpoint.size, checkpoint.root
+        self._tiles, self._edge, self._tail = TileReader(self._fetch, self._size), edge, tail
+        for offset, record in enumerate(records):
+            self._note_place(first + offset, record)
+        self._known = self._size
+
+    def _prune(self, full: Iterable[str]) -> None:
+        """Partial tiles of a tile that is full now are superfluous; failing to delete them harms nobody."""
+        for path in full:
+            folder = self._folder / f"{path}.p"
+            try:
+                for partial in folder.iterdir():
+                    partial.unlink()
+                folder.rmdir()
+            except OSError:
+                continue
+
+
+def _conflict(record: DecisionRecord) -> StorageError:
+    return StorageError(
+        f"The log already holds another record of order 0x{record.order_id.hex()}.",
+        code="RecordConflict",
+        hint="A log never changes an entry; find out which of the two is right.",
+    )
+
+
+def _gap(record: DecisionRecord, expected: int) -> StorageError:
+    return StorageError(
+        f"Decision {expected} of this model comes next, not {record.sequence}.",
+        code="SequenceGap",
+        hint="Log the decisions in the order in which the chain settled them, and leave none out.",
+        expected=expected,
+    )

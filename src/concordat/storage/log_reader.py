@@ -1,0 +1,225 @@
+"""Reading a published log: records, proofs and audits, from a folder or from any place that serves its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from concordat.primitives.errors import CorruptionError, NotFoundError, StorageError, VerificationError
+from concordat.primitives.units import Address, Bytes32, ModelId, OrderId
+from concordat.protocol.checkpoint import (
+    Checkpoint,
+    InclusionProof,
+    NoteKey,
+    SignedNote,
+    verified_by,
+)
+from concordat.protocol.order import Domain
+from concordat.protocol.record import DecisionRecord
+from concordat.protocol.transparency import EMPTY_ROOT, consistency_proof, inclusion_proof, verify_inclusion
+from concordat.storage.files import read_file
+from concordat.storage.tiles import WIDTH, Edge, TileReader, tile_path
+
+__all__ = ["Line", "LogEntry", "LogReader", "line_of"]
+
+MAX_FILE = 32 * 2**20
+Fetch: TypeAlias = Callable[[str], bytes | None]
+Line: TypeAlias = tuple[int, Address, ModelId, Address]
+"""What a sequence counts: chain, market, model, provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """A record and its place."""
+
+    index: int
+    """Zero-based place in the log."""
+    record: DecisionRecord
+    """The record."""
+
+
+class LogReader:
+    """Everything one can ask a published log; answers are checked against the checkpoint before they are given.
+
+    Parameters
+    ----------
+    source : Path or callable
+        The log's folder, or a function from a path below its URL to bytes (``None`` if there is nothing).
+    key : NoteKey
+        The log's key; its name is the origin.
+    """
+
+    _note: SignedNote | None
+
+    def __init__(self, source: Path | Fetch, key: NoteKey) -> None:
+        self._fetch = _folder(source) if isinstance(source, Path) else source
+        self.key = key
+        self._size, self._root, self._note = 0, EMPTY_ROOT, None
+        self._tiles = TileReader(self._fetch, 0)
+        self._places: dict[OrderId, int] = {}
+        self._lengths: dict[Line, int] = {}
+        self._known = 0
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the checkpoint again.
+
+        Raises
+        ------
+        CorruptionError
+            If it is damaged, or shorter than one that was read before.
+        StorageError
+            If another key signed it.
+        """
+        note = _read_note(self._fetch, self.key)
+        checkpoint = Checkpoint.parse(note.text) if note else Checkpoint(origin=self.key.name, size=0, root=EMPTY_ROOT)
+        if checkpoint.size < self._size:
+            raise CorruptionError(
+                f"The log shrank from {self._size} to {checkpoint.size} entries.",
+                code="LogShrank",
+                hint="Keep both checkpoints: together they show that the log is not append-only.",
+            )
+        self._note, self._size, self._root = note, checkpoint.size, checkpoint.root
+        self._tiles = TileReader(self._fetch, self._size)
+
+    @property
+    def size(self) -> int:
+        """Entries under the checkpoint last read."""
+        return self._size
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint last read."""
+        return Checkpoint(origin=self.key.name, size=self._size, root=self._root)
+
+    @property
+    def note(self) -> SignedNote:
+        """The signed checkpoint last read; `NotFoundError` while the log is empty."""
+        if self._note is None:
+            raise NotFoundError("The log has no entries yet.", code="LogEmpty")
+        return self._note
+
+    def record(self, index: int) -> DecisionRecord:
+        """One record; `NotFoundError` if the log is shorter, `CorruptionError` if its file is damaged."""
+        if not 0 <= index < self._size:
+            raise NotFoundError(f"The log has {self._size} entries, none at {index}.", code="RecordMissing")
+        return _decode(self._tiles.entry(index), index)
+
+    def records(self, start: int = 0, stop: int | None = None) -> Iterator[LogEntry]:
+        """Records ``start … stop`` (half-open; default: all)."""
+        for index in range(start, self._size if stop is None else min(stop, self._size)):
+            yield LogEntry(index=index, record=self.record(index))
+
+    def find(self, order: OrderId) -> LogEntry | None:
+        """The record of an order."""
+        self._learn()
+        index = self._places.get(order)
+        return None if index is None else LogEntry(index=index, record=self.record(index))
+
+    def next_sequence(self, domain: Domain, model: ModelId, provider: Address) -> int:
+        """Number of records of a model and provider on a market, which is the next one's sequence."""
+        self._learn()
+        return self._lengths.get((domain.chain_id, domain.market, model, provider), 0)
+
+    def prove(self, index: int) -> InclusionProof:
+        """Portable proof of one record under the current checkpoint; `NotFoundError` if there is no such record."""
+        leaf = self.record(index).leaf()
+        path = inclusion_proof(self._tiles.node, index, self._size)
+        try:
+            verify_inclusion(leaf, index, self._size, path, self._root)
+        except VerificationError as error:
+            raise self._culprit() from error
+        return InclusionProof(index=index, path=path, note=self.note)
+
+    def consistency(self, old: int, new: int | None = None) -> tuple[Bytes32, ...]:
+        """Proof that the log's first `old` entries are a prefix of its first `new` (default: all)."""
+        later = self._size if new is None else new
+        if not 0 <= old <= later <= self._size:
+            raise NotFoundError(f"The log has {self._size} entries.", code="RecordMissing")
+        return consistency_proof(self._tiles.node, old, later)
+
+    def audit(self) -> None:
+        """Read every file and compare it with the checkpoint; `CorruptionError` names the first that is damaged."""
+        edge, counts = Edge(), [0] * 8
+        for index in range(self._size):
+            self.record(index)
+            for level, data in edge.push(self._tiles.hashes(0, index // WIDTH)[index % WIDTH]):
+                self._compare(tile_path(level, counts[level], WIDTH), data)
+                counts[level] += 1
+        for level, data in edge.partial():
+            self._compare(tile_path(level, counts[level], len(data) // 32), data)
+        if edge.root() != self._root:
+            raise self._lost("checkpoint")
+
+    def _compare(self, path: str, data: bytes) -> None:
+        stored = self._fetch(path)
+        if stored is None and ".p/" in path:
+            stored = self._fetch(path.partition(".p/")[0])
+        if stored is None or stored[: len(data)] != data:
+            raise self._lost(path)
+
+    def _culprit(self) -> CorruptionError:
+        try:
+            self.audit()
+        except CorruptionError as error:
+            return error
+        return self._lost("checkpoint")
+
+    def _lost(self, path: str) -> CorruptionError:
+        return CorruptionError(
+            f"The log's file {path} does not fit the others.",
+            code="LogCorrupt",
+            hint="Restore the log's folder from a backup or a mirror; do not append before.",
+            file=path,
+        )
+
+    def _learn(self) -> None:
+        for index in range(self._known, self._size):
+            self._note_place(index, self.record(index))
+        self._known = self._size
+
+    def _note_place(self, index: int, record: DecisionRecord) -> None:
+        self._places.setdefault(record.order_id, index)
+        line = line_of(record)
+        self._lengths[line] = self._lengths.get(line, 0) + 1
+
+
+def line_of(record: DecisionRecord) -> Line:
+    """The line of decisions that a record belongs to."""
+    return record.chain_id, record.market, record.model, record.provider
+
+
+def _folder(root: Path) -> Fetch:
+    return lambda path: read_file(root / path, limit=MAX_FILE)
+
+
+def _read_note(fetch: Fetch, key: NoteKey) -> SignedNote | None:
+    data = fetch("checkpoint")
+    if data is None:
+        return None
+    try:
+        note = SignedNote.parse(data.decode())
+        signed = key in verified_by(note, [key]) and Checkpoint.parse(note.text).origin == key.name
+    except (VerificationError, UnicodeDecodeError) as error:
+        raise CorruptionError(
+            "The log's file checkpoint is damaged.",
+            code="LogCorrupt",
+            hint="Restore it from a backup, a mirror or a witness; do not append before.",
+            file="checkpoint",
+        ) from error
+    if not signed:
+        raise StorageError(
+            f"The log is not signed by {key.name}.",
+            code="LogForeign",
+            hint="Open it with the key that it was made with.",
+        )
+    return note
+
+
+def _decode(entry: bytes, index: int) -> DecisionRecord:
+    try:
+        return DecisionRecord.decode(entry)
+    except VerificationError as error:
+        raise CorruptionError(f"Entry {index} is no decision record.", code="LogCorrupt") from error
