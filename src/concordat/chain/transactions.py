@@ -1,0 +1,353 @@
+"""Transactions: built, signed, priced, numbered, sent, priced again, waited for.
+
+A transaction's life has three steps, so that a node can write the signed bytes down before they leave it:
+``prepare`` → `SignedTransaction`, ``broadcast`` (any number of times: the same bytes are the same transaction), ``wait``.
+``send`` does all three, and again with another number if another process that uses the same key was quicker.
+
+Nonces. Within a process they are handed out one by one under a lock. Between processes the chain is the judge: every
+preparation looks at the pending count, and a number that somebody else used (``NonceTaken``) is replaced by the next.
+
+Errors (`TransactionError`): ``NonceTaken``, ``Superseded`` (another transaction with the same nonce was mined),
+``Underpriced``, ``Unfunded``, ``Refused`` (by the endpoint's pool), ``FeeTooHigh``, ``Stuck`` (not mined in time).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import Any
+
+from concordat.chain.accounts import Signer
+from concordat.chain.envelope import Call, Fees, SignedTransaction, call_of, sign_call
+from concordat.chain.nonces import NonceBook
+from concordat.chain.rpc import Endpoint, Refusal, quantity
+from concordat.primitives.encoding import to_hex
+from concordat.primitives.errors import EndpointError, TransactionError
+from concordat.primitives.units import Address
+
+__all__ = ["Patience", "TransactionSender"]
+
+SEND_ATTEMPTS = 8
+"""How often `send` takes another nonce before it gives up."""
+_TRY_AGAIN = ("NonceTaken", "Superseded", "Underpriced")
+OFFER_ATTEMPTS = 4
+"""How often the same bytes are offered to an endpoint that does not answer."""
+_SUPERSEDED_LOOKS = 5
+"""Consecutive looks that must agree before a transaction counts as superseded (an endpoint may lag behind itself)."""
+_KNOWN = ("already known", "already imported", "known transaction", "alreadyknown", "already in mempool")
+_TAKEN = ("nonce too low", "replacement", "nonce has already been used", "invalid nonce", "old nonce")
+_CHEAP = ("underpriced", "block base fee", "fee too low")
+_UNFUNDED = ("insufficient funds",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait, and for what."""
+
+    confirmations: int = 0
+    """Blocks that must lie on top of a transaction's block."""
+    reprice_after: float = 30.0
+    """Seconds without being mined before a transaction is sent again at a higher price."""
+    give_up_after: float = 300.0
+    """Seconds before waiting ends with ``Stuck``."""
+
+
+class TransactionSender:
+    """Sends transactions of any number of accounts through one endpoint; safe to share between threads.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+        The chain.
+    patience : Patience
+        Default for every wait.
+    gas_margin : int
+        Per cent added to the estimate.
+    fee_ceiling : int, optional
+        Most wei per gas that is ever offered.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        patience: Patience | None = None,
+        gas_margin: int = 25,
+        fee_ceiling: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._endpoint = endpoint
+        self._patience = patience or Patience()
+        self._margin, self._ceiling, self._clock = gas_margin, fee_ceiling, clock
+        self._nonces = NonceBook()
+        self._pause = Event()
+
+    # -- prepare -----------------------------------------------------------------------------------------------------
+
+    def prepare(
+        self, signer: Signer, to: Address | None, data: bytes = b"", *, value: int = 0, gas: int | None = None
+    ) -> SignedTransaction:
+        """Signed transaction with a nonce of its own, not sent yet.
+
+        Parameters
+        ----------
+        signer : Signer
+            Who sends it.
+        to : Address or None
+            Whom it calls; ``None`` creates a contract.
+        data : bytes
+            Call data or creation code.
+        value : int
+            Wei sent along.
+        gas : int, optional
+            Gas limit; otherwise the estimate on the pending block, plus the margin.
+
+        Raises
+        ------
+        Refusal
+            If the estimate says that the call reverts; ``data`` holds the reason.
+        """
+        sender, mark = signer.address, self._nonces.mark(signer.address)
+        count, fees, limit = self._look(sender, to, data, value, gas)
+        doubtful = self._nonces.missing(sender, count)
+        lost = doubtful is not None and not self._known(doubtful)
+        nonce = self._nonces.take(sender, count, mark=mark, lost=lost)
+        call = Call(chain_id=self._endpoint.chain_id, nonce=nonce, fees=fees, gas=limit, to=to, value=value, data=data)
+        try:
+            return sign_call(call, signer)
+        except BaseException:
+            self._nonces.give_back(sender, nonce)
+            raise
+
+    def give_back(self, signed: SignedTransaction) -> None:
+        """A prepared transaction was not sent and will not be: its nonce goes to the next one."""
+        self._nonces.give_back(signed.sender, signed.nonce)
+
+    def _known(self, transaction: bytes) -> bool:
+        return self._endpoint.call("eth_getTransactionByHash", to_hex(transaction)) is not None
+
+    def _look(
+        self, sender: Address, to: Address | None, data: bytes, value: int, gas: int | None
+    ) -> tuple[int, Fees, int]:
+        """Pending count, fees and gas limit, in one round trip."""
+        call: dict[str, str] = {"from": to_hex(sender), "data": to_hex(data), "value": hex(value)}
+        if to is not None:
+            call["to"] = to_hex(to)
+        asked: list[tuple[str, list[Any]]] = [
+            ("eth_getTransactionCount", [to_hex(sender), "pending"]),
+            ("eth_feeHistory", ["0x4", "latest", [50]]),
+        ]
+        if gas is None:
+            asked.append(("eth_estimateGas", [call, "pending"]))
+        answers = self._endpoint.batch(asked, partial=True)
+        for answer in answers[:2]:
+            if isinstance(answer, Refusal):
+                raise answer
+        estimate = answers[2] if gas is None else None
+        if isinstance(estimate, Refusal):
+            if estimate.data or "revert" in estimate.text.lower():
+                raise estimate
+            estimate = self._endpoint.call("eth_estimateGas", call)  # some nodes do not estimate on "pending"
+        limit = gas if gas is not None else quantity(estimate) * (100 + self._margin) // 100
+        return quantity(answers[0]), self._fees(answers[1]), limit
+
+    def _fees(self, history: Any) -> Fees:
+        """Twice the next block's base fee plus a usual tip: good for six full blocks in a row."""
+        base = quantity(history["baseFeePerGas"][-1])
+        tips = sorted(quantity(row[0]) for row in history.get("reward") or [] if row)
+        tip = tips[len(tips) // 2] if tips else 0
+        return self._within_ceiling(Fees(max_fee=2 * base + max(tip, 1), tip=max(tip, 1)))
+
+    def _within_ceiling(self, fees: Fees) -> Fees:
+        if self._ceiling is not None and fees.max_fee > self._ceiling:
+            raise TransactionError(
+                f"The chain asks for {fees.max_fee} wei per gas, more than the ceiling of {self._ceiling}.",
+                code="FeeTooHigh",
+                hint="Wait for a quieter time or raise the ceiling.",
+            )
+        return fees
+
+    # -- broadcast ---------------------------------------------------------------------------------------------------
+
+    def broadcast(self, raw: bytes) -> None:
+        """Hand signed bytes to the endpoint; again is as good as once.
+
+        Raises
+        ------
+        TransactionError
+            ``NonceTaken``, ``Underpriced``, ``Unfunded`` or ``Refused``: these bytes will not be mined as things stand.
+        EndpointError
+            If the endpoint cannot be reached after several attempts: unknown whether it has them.
+        """
+        signed = SignedTransaction.of(raw)
+        try:
+            self._offer(signed)
+        except TransactionError as error:
+            if error.code != "NonceTaken":
+                self._nonces.give_back(signed.sender, signed.nonce)
+                raise
+            self._nonces.offered(signed.sender, signed.nonce, signed.hash)
+            raise
+        except EndpointError:
+            self._nonces.offered(signed.sender, signed.nonce, signed.hash)
+            raise
+        self._nonces.offered(signed.sender, signed.nonce, signed.hash)
+
+    def _offer(self, signed: SignedTransaction) -> None:
+        for attempt in range(OFFER_ATTEMPTS):
+            try:
+                self._endpoint.call("eth_sendRawTransaction", to_hex(signed.raw))
+                return
+            except Refusal as refusal:
+                self._judge(refusal, signed)
+                return
+            except EndpointError as error:
+                if attempt + 1 == OFFER_ATTEMPTS or error.code == "WrongChain":
+                    raise
+                self._pause.wait(0.05 * 2**attempt)
+
+    def _judge(self, refusal: Refusal, signed: SignedTransaction) -> None:
+        """Return if the endpoint has these very bytes; raise what its refusal means otherwise."""
+        text = refusal.text.lower()
+        if any(word in text for word in _KNOWN):
+            return
+        if any(word in text for word in _TAKEN):
+            if self._known(signed.hash):
+                return
+            raise TransactionError(
+                "Another transaction of this account has this nonce.",
+                code="NonceTaken",
+                hint="Prepare it again; somebody else uses the same key.",
+                transaction=to_hex(signed.hash),
+            ) from refusal
+        if any(word in text for word in _CHEAP):
+            raise TransactionError(
+                "The chain's fees rose above the offer.", code="Underpriced", hint="Prepare it again."
+            ) from refusal
+        if any(word in text for word in _UNFUNDED):
+            raise TransactionError(
+                "The account cannot pay for gas.", code="Unfunded", hint="Send it some of the chain's coin."
+            ) from refusal
+        raise TransactionError(f"The chain refused the transaction: {refusal.text}.", code="Refused") from refusal
+
+    # -- wait --------------------------------------------------------------------------------------------------------
+
+    def wait(
+        self,
+        signed: SignedTransaction,
+        *,
+        signer: Signer | None = None,
+        patience: Patience | None = None,
+        on_reprice: Callable[[SignedTransaction], None] | None = None,
+    ) -> dict[str, Any]:
+        """Receipt of a broadcast transaction, once it lies deep enough.
+
+        If a re-organisation throws it out, it is broadcast again. If it is not mined for long and the signer is here,
+        it is priced up and sent again under the same nonce; whichever of them is mined counts.
+
+        Parameters
+        ----------
+        on_reprice : callable, optional
+            Gets each replacement before it is sent, to write it down.
+
+        Raises
+        ------
+        TransactionError
+            ``Superseded`` or ``Stuck``.
+        """
+        patience = patience or self._patience
+        sent, began = [signed], self._clock()
+        pause, lost, last_sent = 0.002, 0, began
+        while True:
+            receipt, used_up = self._find(sent, patience.confirmations)
+            if receipt is not None:
+                return receipt
+            lost = lost + 1 if used_up else 0
+            if lost >= _SUPERSEDED_LOOKS:
+                raise TransactionError(
+                    "Another transaction with the same nonce was mined instead.",
+                    code="Superseded",
+                    hint="Look at the chain's state, then prepare it again if it is still wanted.",
+                    transaction=to_hex(signed.hash),
+                )
+            now = self._clock()
+            if now - began > patience.give_up_after:
+                raise TransactionError(
+                    f"The transaction was not mined within {patience.give_up_after:g} s.",
+                    code="Stuck",
+                    hint="Its bytes stay valid: broadcast them again later, or price it up.",
+                    transaction=to_hex(sent[-1].hash),
+                )
+            if now - last_sent > patience.reprice_after:
+                last_sent = now
+                self._push(sent, signer, on_reprice)
+            self._pause.wait(pause)
+            pause = min(pause * 1.5, 0.5)
+
+    def _find(self, sent: list[SignedTransaction], depth: int) -> tuple[dict[str, Any] | None, bool]:
+        """Receipt that is deep enough; and whether the nonce is used although none of these has a receipt."""
+        asked: list[tuple[str, list[Any]]] = [("eth_getTransactionReceipt", [to_hex(one.hash)]) for one in sent]
+        asked += [("eth_getTransactionCount", [to_hex(sent[0].sender), "latest"]), ("eth_blockNumber", [])]
+        *receipts, count, head = self._endpoint.batch(asked)
+        receipt = next((item for item in receipts if item and item.get("blockNumber")), None)
+        if receipt is None:
+            return None, quantity(count) > sent[0].nonce
+        if quantity(head) - quantity(receipt["blockNumber"]) < depth:
+            return None, False
+        if depth:
+            block = self._endpoint.call("eth_getBlockByNumber", receipt["blockNumber"], False)
+            if not block or block["hash"] != receipt["blockHash"]:
+                return None, False
+        return receipt, False
+
+    def _push(
+        self,
+        sent: list[SignedTransaction],
+        signer: Signer | None,
+        on_reprice: Callable[[SignedTransaction], None] | None,
+    ) -> None:
+        """Send the latest version again; if it had its chance and the signer is here, a dearer one."""
+        try:
+            if signer is not None:
+                dearer = self.reprice(sent[-1], signer)
+                if on_reprice is not None:
+                    on_reprice(dearer)
+                sent.append(dearer)
+            self._offer(sent[-1])
+        except (EndpointError, TransactionError):
+            return  # mined meanwhile, or out of reach: the next look will tell
+
+    def reprice(self, signed: SignedTransaction, signer: Signer) -> SignedTransaction:
+        """The same call under the same nonce, at least 12.5 % dearer in both fees and no cheaper than today's price."""
+        call = call_of(signed.raw)
+        today = self._fees(self._endpoint.call("eth_feeHistory", "0x4", "latest", [50]))
+        fees = Fees(
+            max_fee=max(today.max_fee, call.fees.max_fee * 9 // 8 + 1), tip=max(today.tip, call.fees.tip * 9 // 8 + 1)
+        )
+        return sign_call(replace(call, fees=self._within_ceiling(fees)), signer)
+
+    # -- all at once -------------------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        signer: Signer,
+        to: Address | None,
+        data: bytes = b"",
+        *,
+        value: int = 0,
+        gas: int | None = None,
+        patience: Patience | None = None,
+    ) -> dict[str, Any]:
+        """Prepare, broadcast and wait; with another nonce when somebody else took this one."""
+        for attempt in range(SEND_ATTEMPTS):
+            signed = self.prepare(signer, to, data, value=value, gas=gas)
+            try:
+                self.broadcast(signed.raw)
+                return self.wait(signed, signer=signer, patience=patience)
+            except TransactionError as error:
+                if error.code not in _TRY_AGAIN or attempt + 1 == SEND_ATTEMPTS:
+                    raise
+            self._pause.wait(min(0.01 * 2**attempt, 0.5))
+        raise AssertionError("the last attempt returns or raises")
