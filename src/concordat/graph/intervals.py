@@ -29,7 +29,7 @@ LIMIT = 1 << 62
 """Greatest magnitude of an intermediate."""
 MAX_ELEMENTS = 1 << 24
 """Most elements of all regions together."""
-MAX_WORK = 1 << 32
+MAX_WORK = 1 << 30
 """Most elements read by all nodes together."""
 
 
