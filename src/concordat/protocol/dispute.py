@@ -42,7 +42,7 @@ from concordat.protocol.messages import (
 )
 from concordat.protocol.order import Order, OrderState, OrderStatus, order_id
 from concordat.protocol.refusals import refusal, require
-from concordat.protocol.settlement import slash
+from concordat.protocol.settlement import END_OF_TIME, slash
 from concordat.protocol.state import Call, Dispute, Outcome, Rules, Turn, WorldState
 from concordat.protocol.vault import change, lock, unlock
 
@@ -195,7 +195,7 @@ def time_out(rules: Rules, world: WorldState, message: TimeOut, call: Call) -> O
         return world, (slashed, closed)
     cost = Amount(min(rules.parameters.respondent_cost, dispute.bond))
     burned, state = Amount(dispute.bond - cost), world.order(key)
-    until = Timestamp(max(state.until, call.now + order.window))
+    until = Timestamp(max(state.until, min(call.now + order.window, END_OF_TIME - 1)))
     world = world.with_dispute(key, challenger, None)
     world = world.with_order(key, replace(state, open_disputes=state.open_disputes - 1, until=until))
     world = change(world, challenger, locked=-dispute.bond)

@@ -36,6 +36,7 @@ from concordat.protocol.state import Call, Outcome, Rules, WorldState
 from concordat.protocol.vault import change, lock, transfer_tokens, unlock
 
 __all__ = [
+    "END_OF_TIME",
     "accept",
     "accept_and_prove",
     "accept_and_submit",
@@ -48,7 +49,7 @@ __all__ = [
     "submit",
 ]
 
-_END_OF_TIME = 2**32
+END_OF_TIME = 2**32
 """Times in an order's slot have 32 bits."""
 
 
@@ -228,7 +229,7 @@ def _terms_hold(order: Order) -> bool:
         and order.price > 0
         and any(order.evidence)
         and order.window > 0
-        and order.deliver_by + order.window < _END_OF_TIME
+        and order.deliver_by + order.window < END_OF_TIME
     )
 
 

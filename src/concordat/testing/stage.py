@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any
 
 from concordat.primitives.encoding import abi_words
@@ -113,6 +114,10 @@ class Run:
     """Trace words."""
     result: Result
     """What is delivered."""
+    wrong: tuple[int, ...] = ()
+    """Which words were spoilt."""
+    evidence: bytes = b""
+    """Proof for `EvidenceKind.NATIVE`: a ladder needs none."""
 
     @property
     def header(self) -> ResultHeader:
@@ -133,6 +138,20 @@ class Run:
         """Claims that the output is not the last word."""
         claimed = self.opening(len(self.words) - 1) if len(self.result.output) == 32 else Opening()
         return OutputProof(output=self.result.output, word=0, claimed=claimed)
+
+    # -- Work (concordat.testing.conversation) -----------------------------------------------------------------------
+
+    def suspect(self, dice: Random) -> int:
+        """A wrong word, if there is one."""
+        return dice.choice(self.wrong) if self.wrong else dice.randrange(len(self.words))
+
+    def prove_element(self, dice: Random) -> ElementProof:
+        """Mostly about a wrong word."""
+        return self.element_proof(self.suspect(dice) if dice.random() < 0.8 else dice.randrange(len(self.words)))
+
+    def prove_output(self, dice: Random) -> OutputProof:
+        """About the only output word."""
+        return self.output_proof()
 
 
 class Ladder:
@@ -176,7 +195,14 @@ class Ladder:
             words[index] = keccak256(words[index])
         tree = MerkleTree.of_words(b"".join(words), self.depth)
         result = Result(trace_root=tree.root, output=words[-1] if output is None else output)
-        return Run(tree, tuple(words), result)
+        return Run(tree, tuple(words), result, wrong)
+
+    def perform(self, dice: Random) -> tuple[Bytes32, Run]:
+        """An input and an execution of it: honest, with spoilt words, or with a false output."""
+        fate, input_root = dice.random(), Bytes32(dice.randbytes(32))
+        wrong = (dice.randrange(1 << self.depth),) if fate < 0.5 else ()
+        output = dice.choice([bytes(32), bytes(31), b"x" * 64]) if fate > 0.8 else None
+        return input_root, self.run(input_root, wrong=wrong, output=output)
 
     # -- Judge -------------------------------------------------------------------------------------------------------
 
