@@ -8,6 +8,16 @@ import pytest
 
 from concordat.chain.accounts import Account
 from concordat.chain.anvil import AnvilNode
+from concordat.chain.deploy import deploy
+from concordat.chain.deployment import Deployment
+from concordat.chain.development import DevelopmentLedger
+from concordat.primitives.units import usd
+
+
+@pytest.fixture(scope="session")
+def accounts() -> list[Account]:
+    """Ten accounts with ether: 0 deploys and mints, the others as the test likes."""
+    return AnvilNode.development_accounts()
 
 
 @pytest.fixture(scope="session")
@@ -19,12 +29,23 @@ def anvil() -> Iterator[AnvilNode]:
 
 @pytest.fixture
 def fresh_anvil() -> Iterator[AnvilNode]:
-    """A development chain of one's own, for tests that travel in time, re-organise or crash it."""
+    """A development chain of one's own, for tests that re-organise, slow down or crash it."""
     with AnvilNode() as node:
         yield node
 
 
 @pytest.fixture(scope="session")
-def accounts() -> list[Account]:
-    """Ten accounts with ether: 0 deploys, 1 client, 2 provider, 3 challenger, the others as the test likes."""
-    return AnvilNode.development_accounts()
+def deployment(anvil: AnvilNode, accounts: list[Account]) -> Deployment:
+    """A market with default parameters on the shared chain."""
+    return deploy(anvil.endpoint, accounts[0])
+
+
+@pytest.fixture
+def evm_ledger(anvil: AnvilNode, deployment: Deployment, accounts: list[Account]) -> Iterator[DevelopmentLedger]:
+    """The market as a ledger; accounts 1 … 9 hold 1,000 dollars each. What the test did to the chain is undone."""
+    snapshot = anvil.endpoint.call("evm_snapshot")
+    ledger = DevelopmentLedger(anvil, deployment, accounts)
+    for account in accounts[1:]:
+        ledger.mint(account.address, usd(1000))
+    yield ledger
+    anvil.endpoint.call("evm_revert", snapshot)

@@ -1,8 +1,8 @@
 """The embedded development chain: Anvil, started, watched, stopped, and started again without loss.
 
-The chain's whole state (accounts, blocks, transactions, receipts) is written to ``chain.json`` in the node's folder:
-in a moment of quiet after every change, atomically, and once more on the way out. Anvil itself writes ``exit.json`` when
-it is ended by signal, which also happens when this process dies; the newer readable file wins at the next start.
+The chain's whole state (accounts, blocks, transactions, receipts) is written to ``chain.json`` in the node's folder
+soon after every change, atomically, and once more on the way out. Anvil itself writes ``exit.json`` when it is ended by
+a signal, which also happens when this process dies; the newer readable file wins at the next start.
 """
 
 from __future__ import annotations

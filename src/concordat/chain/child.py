@@ -1,8 +1,8 @@
 """A child process that does not outlive its parent.
 
 On Linux the kernel ends the child when the thread that made it dies, however that happens; so the thread lives exactly
-as long as the child. Elsewhere, and for anything that slips through, a file names the child, and the next start with the
-same file ends it first.
+as long as the child. Elsewhere, and for anything that slips through, a file names the child, and the next start with
+the same file ends it first.
 """
 
 from __future__ import annotations

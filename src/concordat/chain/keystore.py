@@ -1,7 +1,7 @@
 """Keystore files, version 3: a private key under a password.
 
-scrypt or PBKDF2 stretches the password to 32 bytes; the first half is the AES-128-CTR key, the second goes into a Keccak
-check that tells a wrong password from a right one.
+scrypt or PBKDF2 stretches the password to 32 bytes; the first half is the AES-128-CTR key, the second goes into a
+Keccak check that tells a wrong password from a right one.
 
 References
 ----------

@@ -1,14 +1,15 @@
 """Transactions: built, signed, priced, numbered, sent, priced again, waited for.
 
 A transaction's life has three steps, so that a node can write the signed bytes down before they leave it:
-``prepare`` → `SignedTransaction`, ``broadcast`` (any number of times: the same bytes are the same transaction), ``wait``.
-``send`` does all three, and again with another number if another process that uses the same key was quicker.
+``prepare`` gives a `SignedTransaction`, ``broadcast`` offers it (any number of times: the same bytes are the same
+transaction), ``wait`` gives its receipt. ``send`` does all three, and again with another number if another process that
+uses the same key was quicker.
 
 Nonces. Within a process they are handed out one by one under a lock. Between processes the chain is the judge: every
-preparation looks at the pending count, and a number that somebody else used (``NonceTaken``) is replaced by the next.
+preparation looks at the pending count, and a number that somebody else used (``NonceSpent``) is replaced by the next.
 
-Errors (`TransactionError`): ``NonceTaken``, ``Superseded`` (another transaction with the same nonce was mined),
-``Underpriced``, ``Unfunded``, ``Refused`` (by the endpoint's pool), ``FeeTooHigh``, ``Stuck`` (not mined in time).
+Errors (`TransactionError`): ``NonceSpent`` (another transaction of the account has this nonce), ``Underpriced``,
+``Unfunded``, ``Refused`` (by the endpoint's pool), ``FeeTooHigh``, ``Stuck`` (not mined in time).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ __all__ = ["Patience", "TransactionSender"]
 
 SEND_ATTEMPTS = 8
 """How often `send` takes another nonce before it gives up."""
-_TRY_AGAIN = ("NonceTaken", "Superseded", "Underpriced")
+_TRY_AGAIN = ("NonceSpent", "Underpriced")
 OFFER_ATTEMPTS = 4
 """How often the same bytes are offered to an endpoint that does not answer."""
 _SUPERSEDED_LOOKS = 5
@@ -177,7 +178,7 @@ class TransactionSender:
         Raises
         ------
         TransactionError
-            ``NonceTaken``, ``Underpriced``, ``Unfunded`` or ``Refused``: these bytes will not be mined as things stand.
+            ``NonceSpent``, ``Underpriced``, ``Unfunded`` or ``Refused``: these bytes will not be mined as things stand.
         EndpointError
             If the endpoint cannot be reached after several attempts: unknown whether it has them.
         """
@@ -185,7 +186,7 @@ class TransactionSender:
         try:
             self._offer(signed)
         except TransactionError as error:
-            if error.code != "NonceTaken":
+            if error.code != "NonceSpent":
                 self._nonces.give_back(signed.sender, signed.nonce)
                 raise
             self._nonces.offered(signed.sender, signed.nonce, signed.hash)
@@ -218,7 +219,7 @@ class TransactionSender:
                 return
             raise TransactionError(
                 "Another transaction of this account has this nonce.",
-                code="NonceTaken",
+                code="NonceSpent",
                 hint="Prepare it again; somebody else uses the same key.",
                 transaction=to_hex(signed.hash),
             ) from refusal
@@ -255,7 +256,7 @@ class TransactionSender:
         Raises
         ------
         TransactionError
-            ``Superseded`` or ``Stuck``.
+            ``NonceSpent`` or ``Stuck``.
         """
         patience = patience or self._patience
         sent, began = [signed], self._clock()
@@ -268,7 +269,7 @@ class TransactionSender:
             if lost >= _SUPERSEDED_LOOKS:
                 raise TransactionError(
                     "Another transaction with the same nonce was mined instead.",
-                    code="Superseded",
+                    code="NonceSpent",
                     hint="Look at the chain's state, then prepare it again if it is still wanted.",
                     transaction=to_hex(signed.hash),
                 )

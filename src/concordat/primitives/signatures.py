@@ -7,8 +7,8 @@ Private keys are bare bytes here. They never appear in an error, a log line or a
 
 References
 ----------
-SEC 1 (secp256k1), RFC 6979 (deterministic nonces), EIP-2 (low s), EIP-712 (typed data), EIP-3009 (authorisations),
-RFC 8032 (Ed25519).
+SEC 1 (secp256k1), RFC 6979 (deterministic nonces), EIP-2 (low s), EIP-712 (typed data), EIP-2612 (permits),
+EIP-3009 (authorisations), RFC 8032 (Ed25519).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ __all__ = [
     "ed25519_public",
     "ed25519_sign",
     "ed25519_verify",
+    "permit_digest",
     "public_key",
     "receive_authorization_digest",
     "recover",
@@ -49,6 +50,7 @@ _RECEIVE_TYPEHASH = keccak256(
     b"ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,"
     b"bytes32 nonce)"
 )
+_PERMIT_TYPEHASH = keccak256(b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)")
 _RELEASE_TYPEHASH = keccak256(b"Release(bytes32 order)")
 _CANCEL_TYPEHASH = keccak256(b"Cancel(bytes32 order)")
 
@@ -183,6 +185,13 @@ def receive_authorization_digest(
     """
     words = abi_words(_RECEIVE_TYPEHASH, payer, payee, value, valid_after, valid_before, nonce)
     return typed_digest(domain, keccak256(words))
+
+
+def permit_digest(
+    domain: Separated, *, owner: Address, spender: Address, value: int, nonce: int, deadline: int
+) -> Bytes32:
+    """What an owner signs for ERC-2612 ``permit`` (token's domain): an approval that costs no transaction."""
+    return typed_digest(domain, keccak256(abi_words(_PERMIT_TYPEHASH, owner, spender, value, nonce, deadline)))
 
 
 def release_digest(order: bytes, domain: Separated) -> Bytes32:

@@ -1,0 +1,148 @@
+"""Putting a market on a chain.
+
+Market, vault and court name each other in immutable fields, so their addresses are computed before any of them exists:
+an account's *n*-th transaction creates a contract at an address that depends on the account and on *n* alone. The same
+account on a fresh chain therefore always gets the same deployment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from concordat.chain.accounts import Signer
+from concordat.chain.contracts import contract, packaged
+from concordat.chain.deployment import Deployment, read
+from concordat.chain.envelope import contract_address
+from concordat.chain.rpc import Endpoint, Refusal, quantity
+from concordat.chain.transactions import TransactionSender
+from concordat.primitives.encoding import ZERO_ADDRESS, from_hex, to_hex
+from concordat.primitives.errors import ConfigurationError, EndpointError, TransactionError
+from concordat.primitives.signatures import TokenDomain
+from concordat.primitives.units import Address
+from concordat.protocol.evidence import EvidenceKind
+from concordat.protocol.ledger import Parameters
+
+__all__ = ["deploy"]
+
+
+def deploy(
+    endpoint: Endpoint,
+    signer: Signer,
+    *,
+    token: Address | None = None,
+    parameters: Parameters | None = None,
+    on_step: Callable[[str, Address], None] | None = None,
+) -> Deployment:
+    """Deploy all contracts.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+        The chain.
+    signer : Signer
+        Pays for it; has no rights afterwards. Nothing else may use its key meanwhile.
+    token : Address, optional
+        Settlement token with EIP-712, ERC-3009 and ERC-2612. Without one a development token is deployed, which anybody
+        can mint: never on a chain whose coin has value.
+    parameters : Parameters, optional
+        Clocks, costs and shares.
+    on_step : callable, optional
+        Told name and address of each contract once it is there.
+
+    Raises
+    ------
+    TransactionError
+        If something else used the account meanwhile, or a constructor reverts.
+    ConfigurationError
+        If the token has no EIP-712 domain that can be read.
+    """
+    parameters = parameters or Parameters()
+    names = [*(["DevToken"] if token is None else []), "NativeExecutor", "Vault", "Market", "Court"]
+    names += ["Artifacts", "Agents", "Checkpoints"]
+    names = [name for name in names if name in packaged()]
+    count, head = endpoint.batch(
+        [("eth_getTransactionCount", [to_hex(signer.address), "pending"]), ("eth_blockNumber", [])]
+    )
+    first = quantity(count)
+    at = {name: contract_address(signer.address, first + i) for i, name in enumerate(names)}
+    if token is not None:
+        at["DevToken"] = token
+    sender = TransactionSender(endpoint)
+    for name in names:
+        _create(sender, signer, name, _arguments(name, at, parameters), at[name])
+        if on_step is not None:
+            on_step(name, at[name])
+    domain = token_domain(endpoint, at["DevToken"])
+    return Deployment(
+        chain_id=endpoint.chain_id,
+        block=quantity(head) + 1,
+        token=at["DevToken"],
+        token_name=domain.name,
+        token_version=domain.version,
+        vault=at["Vault"],
+        market=at["Market"],
+        court=at["Court"],
+        native=at.get("NativeExecutor", ZERO_ADDRESS),
+        artifacts=at.get("Artifacts", ZERO_ADDRESS),
+        agents=at.get("Agents", ZERO_ADDRESS),
+        checkpoints=at.get("Checkpoints", ZERO_ADDRESS),
+        parameters=parameters,
+    )
+
+
+def _arguments(name: str, at: dict[str, Address], parameters: Parameters) -> tuple[Any, ...]:
+    modules = [
+        at.get("NativeExecutor", ZERO_ADDRESS) if kind is EvidenceKind.NATIVE else ZERO_ADDRESS for kind in EvidenceKind
+    ]
+    p = parameters
+    arguments: dict[str, tuple[Any, ...]] = {
+        "Vault": (at["DevToken"], at["Market"], at["Court"]),
+        "Market": (at["Vault"], at["Court"], p.no_show_share, p.slash_challenger, p.slash_client, modules),
+        "Court": (at["Market"], at["Vault"], p.move_time, p.respondent_cost, p.dispute_price_share),
+    }
+    return arguments.get(name, ())
+
+
+def _create(
+    sender: TransactionSender, signer: Signer, name: str, arguments: tuple[Any, ...], expected: Address
+) -> None:
+    receipt = sender.send(signer, None, contract(name).creation(*arguments))
+    created = receipt.get("contractAddress")
+    if quantity(receipt["status"]) != 1:
+        raise TransactionError(f"The constructor of {name} reverted.", code="Reverted")
+    if not created or from_hex(created) != expected:
+        raise TransactionError(
+            f"{name} landed at another address than the other contracts were told.",
+            code="DeploymentDisturbed",
+            hint="Deploy again with an account that nothing else uses meanwhile.",
+        )
+
+
+def token_domain(endpoint: Endpoint, token: Address) -> TokenDomain:
+    """EIP-712 domain of a settlement token, from its name, its version and its own separator.
+
+    Raises
+    ------
+    ConfigurationError
+        If these do not fit together.
+    """
+    calls: list[tuple[str, Address, str, tuple[Any, ...]]] = [
+        ("DevToken", token, function, ()) for function in ("name", "version", "DOMAIN_SEPARATOR")
+    ]
+    try:
+        name, version, separator = read(endpoint, calls)
+    except (Refusal, EndpointError) as error:
+        raise _no_domain() from error
+    domain = TokenDomain(name=name, version=version, chain_id=endpoint.chain_id, token=token)
+    if domain.separator() != separator:
+        raise _no_domain()
+    return domain
+
+
+def _no_domain() -> ConfigurationError:
+    return ConfigurationError(
+        "The settlement token's EIP-712 domain cannot be told.",
+        code="BadToken",
+        hint="Use a token with ERC-3009 and ERC-2612 whose domain is its name and version, as the dollar tokens have.",
+    )

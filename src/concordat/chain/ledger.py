@@ -1,0 +1,285 @@
+"""`EvmLedger`: the protocol's ledger on a deployed market.
+
+Every message becomes a call, every log an event, every custom error the protocol's error of that name. A message that
+would be refused is refused by simulation on the pending block, and costs nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from concordat.chain.accounts import Signer
+from concordat.chain.contracts import contract
+from concordat.chain.deployment import Deployment, read
+from concordat.chain.envelope import SignedTransaction, call_of
+from concordat.chain.logs import block_times, fetch_logs
+from concordat.chain.rpc import Endpoint, Refusal, quantity
+from concordat.chain.transactions import Patience, TransactionSender
+from concordat.chain.translate import call_for, error_for, event_of, placed
+from concordat.primitives.encoding import checksum_address, from_hex, to_hex
+from concordat.primitives.errors import (
+    ConfigurationError,
+    EndpointError,
+    InputError,
+    TransactionError,
+)
+from concordat.primitives.signatures import permit_digest
+from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Timestamp
+from concordat.protocol.events import Event
+from concordat.protocol.ledger import Balance, Placed, Receipt
+from concordat.protocol.messages import Deposit, Message
+from concordat.protocol.order import OrderState
+
+__all__ = ["EvmLedger"]
+
+PERMIT_SECONDS = 3600
+"""How long a deposit's permit is good."""
+
+
+class EvmLedger:
+    """`Ledger` on an EVM chain; safe to share between threads.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+        The chain.
+    deployment : Deployment
+        Where the contracts are. It is checked against the endpoint before first use.
+    signers : iterable of Signer
+        Accounts that messages can be sent from.
+    patience : Patience, optional
+        How long to wait for a transaction, and how deep.
+
+    Raises
+    ------
+    ConfigurationError
+        If the endpoint does not have this deployment.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        deployment: Deployment,
+        signers: Iterable[Signer] = (),
+        *,
+        patience: Patience | None = None,
+        trusted: bool = False,
+    ) -> None:
+        if not trusted:
+            deployment.verify(endpoint)
+        self.endpoint, self.deployment = endpoint, deployment
+        self.domain, self.parameters = deployment.domain, deployment.parameters
+        self.vault, self.token_domain = deployment.vault, deployment.token_domain
+        self.sender = TransactionSender(endpoint, patience=patience)
+        self._signers = {signer.address: signer for signer in signers}
+        self._contracts = {"Vault": deployment.vault, "Market": deployment.market, "Court": deployment.court}
+        self._names = {address: name for name, address in self._contracts.items()}
+        self._lock = threading.Lock()
+
+    def add(self, signer: Signer) -> Address:
+        """Let messages be sent from one more account."""
+        with self._lock:
+            self._signers[signer.address] = signer
+        return signer.address
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def send(self, message: Message, *, sender: Address) -> Receipt:
+        """Apply one message and wait until it is in.
+
+        Raises
+        ------
+        ProtocolError
+            If the contracts refuse it; nothing was sent then.
+        ChainError
+            If the endpoint or the transaction fails for another reason.
+        """
+        signer = self._signer(sender)
+        to, data = self._call(message, signer)
+        try:
+            raw_receipt = self.sender.send(signer, to, data)
+        except Refusal as refusal:
+            raise self._reverted(refusal) from refusal
+        return self._receipt(raw_receipt, to, data, sender)
+
+    def prepare(self, message: Message, *, sender: Address) -> SignedTransaction:
+        """Simulate, price, number and sign a message without sending it: for journals.
+
+        Raises
+        ------
+        ProtocolError
+            If the contracts would refuse it.
+        """
+        signer = self._signer(sender)
+        to, data = self._call(message, signer)
+        try:
+            return self.sender.prepare(signer, to, data)
+        except Refusal as refusal:
+            raise self._reverted(refusal) from refusal
+
+    def deliver(self, raw: bytes, hash: bytes) -> Receipt:
+        """Broadcast prepared bytes, again if need be, and wait.
+
+        Raises
+        ------
+        ProtocolError
+            If the contracts refused it.
+        TransactionError
+            ``NonceSpent`` if another transaction took its number: prepare it again.
+        """
+        signed = SignedTransaction.of(raw)
+        if signed.hash != hash:
+            raise InputError("These are not the bytes that were signed.", code="BadTransaction")
+        signer = self._signers.get(signed.sender)
+        try:
+            self.sender.broadcast(raw)
+        except TransactionError as error:
+            signed = self._rescue(signed, signer, error)
+        call = call_of(raw)
+        assert call.to is not None
+        raw_receipt = self.sender.wait(signed, signer=signer)
+        return self._receipt(raw_receipt, call.to, call.data, signed.sender)
+
+    def simulate(self, message: Message, *, sender: Address) -> int:
+        """Gas that a message would use now.
+
+        Raises
+        ------
+        ProtocolError
+            If the contracts would refuse it.
+        """
+        to, data = self._call(message, self._signer(sender))
+        call = {"from": to_hex(sender), "to": to_hex(to), "data": to_hex(data)}
+        try:
+            return quantity(self.endpoint.call("eth_estimateGas", call, "pending"))
+        except Refusal as refusal:
+            raise self._reverted(refusal) from refusal
+
+    def _rescue(self, signed: SignedTransaction, signer: Signer | None, error: TransactionError) -> SignedTransaction:
+        """A broadcast that failed: mined long ago under this very hash, or too cheap by now; anything else is final."""
+        if error.code == "NonceSpent" and self.endpoint.call("eth_getTransactionReceipt", to_hex(signed.hash)):
+            return signed
+        if error.code != "Underpriced" or signer is None:
+            raise error
+        dearer = self.sender.reprice(signed, signer)
+        self.sender.broadcast(dearer.raw)
+        return dearer
+
+    def _signer(self, address: Address) -> Signer:
+        with self._lock:
+            signer = self._signers.get(address)
+        if signer is None:
+            raise ConfigurationError(
+                f"Nobody here can sign for {checksum_address(address)}.",
+                code="NoAccount",
+                hint="Add the account's signer to the ledger.",
+            )
+        return signer
+
+    def _call(self, message: Message, signer: Signer) -> tuple[Address, bytes]:
+        if isinstance(message, Deposit) and 0 < message.amount < 2**128:
+            return self.vault, self._deposit(message.amount, signer)
+        name, data = call_for(message)
+        return self._contracts[name], data
+
+    def _deposit(self, amount: int, signer: Signer) -> bytes:
+        """A deposit out of the allowance if there is enough, else with a permit signed on the spot."""
+        token, owner = self.deployment.token, signer.address
+        allowance, nonce = read(
+            self.endpoint,
+            [("DevToken", token, "allowance", (owner, self.vault)), ("DevToken", token, "nonces", (owner,))],
+        )
+        if allowance >= amount:
+            return contract("Vault").call("deposit", amount)
+        deadline = self.now() + PERMIT_SECONDS
+        digest = permit_digest(
+            self.token_domain, owner=owner, spender=self.vault, value=amount, nonce=nonce, deadline=deadline
+        )
+        signature = signer.sign(digest)
+        parts = signature[64], signature[:32], signature[32:64]
+        return contract("Vault").call("depositWithPermit", amount, deadline, *parts)
+
+    # -- what came of it ---------------------------------------------------------------------------------------------
+
+    def _receipt(self, receipt: Any, to: Address, data: bytes, sender: Address) -> Receipt:
+        block = quantity(receipt["blockNumber"])
+        if quantity(receipt["status"]) != 1:
+            raise self._explain(receipt, to, data, sender)
+        return Receipt(
+            events=tuple(event for _, event in self._decoded(receipt["logs"])),
+            transaction=Bytes32(from_hex(receipt["transactionHash"], length=32)),
+            block=block,
+            gas_used=quantity(receipt["gasUsed"]),
+        )
+
+    def _explain(self, receipt: Any, to: Address, data: bytes, sender: Address) -> Exception:
+        """Why a mined transaction reverted: what the same call says on top of the block it is in."""
+        call = {"from": to_hex(sender), "to": to_hex(to), "data": to_hex(data)}
+        try:
+            self.endpoint.call("eth_call", call, receipt["blockNumber"])
+        except Refusal as refusal:
+            if refusal.data:
+                return self._reverted(refusal)
+        return TransactionError(
+            "The transaction was mined but reverted.",
+            code="Reverted",
+            hint="Another message came first, or its gas ran out; look at the order's state.",
+            transaction=receipt["transactionHash"],
+        )
+
+    @staticmethod
+    def _reverted(refusal: Refusal) -> Exception:
+        if not refusal.data and "revert" not in refusal.text.lower():
+            return refusal
+        return error_for(refusal.data, refusal.text)
+
+    def _decoded(self, logs: Any) -> list[tuple[Any, Event]]:
+        """Protocol events among some logs, each with its log."""
+        found = []
+        try:
+            for log in logs:
+                name = self._names.get(Address(from_hex(log["address"])))
+                event = event_of(name, log) if name is not None else None
+                if event is not None:
+                    found.append((log, event))
+        except (KeyError, TypeError, InputError) as error:
+            raise EndpointError(f"{self.endpoint.name} sent a malformed log.", code="EndpointGarbage") from error
+        return found
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def state(self, order: OrderId) -> OrderState:
+        """One order's slot."""
+        slot = self._read("Market", self.deployment.market, "state", order)
+        return OrderState.unpack(slot)
+
+    def balance(self, account: Address) -> Balance:
+        """One account in the vault."""
+        free, locked = self._read("Vault", self.vault, "balance", account)
+        return Balance(free=Amount(free), locked=Amount(locked))
+
+    def token_balance(self, account: Address) -> Amount:
+        """Settlement tokens held outside the vault."""
+        return Amount(self._read("DevToken", self.deployment.token, "balanceOf", account))
+
+    def now(self) -> Timestamp:
+        """Time of the latest block."""
+        block = self.endpoint.call("eth_getBlockByNumber", "latest", False)
+        return Timestamp(quantity(block["timestamp"]))
+
+    def head(self) -> int:
+        """Number of the latest block."""
+        return quantity(self.endpoint.call("eth_blockNumber"))
+
+    def events(self, *, start: int = 0, end: int | None = None) -> list[Placed]:
+        """All events in blocks ``start … end``, both included."""
+        first = max(start, self.deployment.block)
+        last = self.head() if end is None else end
+        decoded = self._decoded(fetch_logs(self.endpoint, list(self._names), first, last))
+        times = block_times(self.endpoint, [log for log, _ in decoded])
+        return [placed(event, log, times[log["blockNumber"]]) for log, event in decoded]
+
+    def _read(self, name: str, address: Address, function: str, *arguments: Any) -> Any:
+        return read(self.endpoint, [(name, address, function, arguments)])[0]

@@ -1,0 +1,125 @@
+"""The protocol's vocabulary in the contracts' language: messages to calls, logs to events, reverts to refusals."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from concordat.chain.contracts import contract, custom_error
+from concordat.chain.rpc import quantity
+from concordat.primitives.encoding import from_hex
+from concordat.primitives.errors import ConcordatError, InputError, TransactionError
+from concordat.primitives.units import Bytes32, Timestamp
+from concordat.protocol import messages as m
+from concordat.protocol.events import Accepted, Event
+from concordat.protocol.ledger import Placed
+from concordat.protocol.order import Order
+from concordat.protocol.refusals import refusal
+
+__all__ = ["call_for", "error_for", "event_of", "placed"]
+
+_EVENTS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
+_SAME_MEANING = {"ERC20InsufficientBalance": "InsufficientFunds"}
+"""Errors of the token that the vault passes on, and the protocol's word for them."""
+
+
+def call_for(message: m.Message) -> tuple[str, bytes]:
+    """Contract and call data of a message."""
+    name, function, arguments = _call(message)
+    return name, contract(name).call(function, *arguments)
+
+
+def _call(message: m.Message) -> tuple[str, str, tuple[Any, ...]]:
+    match message:
+        case m.Deposit(amount=amount):
+            return "Vault", "deposit", (amount,)
+        case m.Withdraw(amount=amount, to=to):
+            return "Vault", "withdraw", (amount, to)
+        case m.CommitFind(digest=digest):
+            return "Court", "commitFind", (digest,)
+        case m.ProveElement() | m.ProveOutput() | m.OpenDispute() | m.Reveal() | m.Pick() | m.RevealLeaf():
+            return "Court", *_court(message)
+        case m.TimeOut(order=order, challenger=challenger):
+            return "Court", "timeOut", (order, challenger)
+        case m.CloseDispute(order=order, challenger=challenger):
+            return "Court", "closeDispute", (order, challenger)
+        case _:
+            return "Market", *_market(message)
+
+
+def _market(message: m.Message) -> tuple[str, tuple[Any, ...]]:
+    match message:
+        case m.Accept(order=order, funding=funding):
+            return "accept", (order, funding.mode, funding.signature)
+        case m.Submit(order=order, result=result):
+            return "submit", (order, result.trace_root, result.output)
+        case m.AcceptAndSubmit(order=order, funding=funding, result=result):
+            return "acceptAndSubmit", (order, funding.mode, funding.signature, result.trace_root, result.output)
+        case m.Prove(order=order, kind=kind, output=output, trace_root=trace_root, proof=proof):
+            return "prove", (order, kind, output, trace_root, proof)
+        case m.AcceptAndProve(order=order, funding=funding, kind=kind, output=output, proof=proof):
+            return "acceptAndProve", (order, funding.mode, funding.signature, kind, output, proof)
+        case m.Release(order=order, signature=signature):
+            return "release", (order, signature)
+        case m.Finalize(order=order):
+            return "finalize", (order,)
+        case m.Expire(order=order):
+            return "expire", (order,)
+        case m.Cancel(order=order, client_signature=client, provider_signature=provider):
+            return "cancel", (order, client, provider)
+        case _:
+            raise InputError(f"{type(message).__name__} is no message of the protocol.", code="NoMessage")
+
+
+def _court(message: m.Message) -> tuple[str, tuple[Any, ...]]:
+    match message:
+        case m.ProveElement(order=order, header=header, model=model, proof=proof, salt=salt):
+            return "proveElement", (order, header, model, proof, salt)
+        case m.ProveOutput(order=order, header=header, model=model, proof=output_proof, salt=salt):
+            return "proveOutput", (order, header, model, output_proof, salt)
+        case m.OpenDispute(order=order, header=header, model=model):
+            return "openDispute", (order, header, model)
+        case m.Reveal(order=order, challenger=challenger, children=children):
+            return "reveal", (order, challenger, children)
+        case m.Pick(order=order, children=children, index=index):
+            return "pick", (order, children, index)
+        case m.RevealLeaf(order=order, challenger=challenger, word=word):
+            return "revealLeaf", (order, challenger, word)
+        case _:
+            raise InputError(f"{type(message).__name__} is no move in a dispute.", code="NoMessage")
+
+
+def event_of(name: str, log: Any) -> Event | None:
+    """Event in a JSON-RPC log of the contract of that name; ``None`` if it is none of the protocol's."""
+    found = contract(name).log([from_hex(topic, length=32) for topic in log["topics"]], from_hex(log["data"]))
+    if found is None or found[0] not in _EVENTS:
+        return None
+    kind, values = _EVENTS[found[0]], found[1]
+    if kind is Accepted:
+        values["order"] = Order(**values["order"])
+    event: Event = kind(**values)
+    return event
+
+
+def placed(event: Event, log: Any, time: int) -> Placed:
+    """An event with the place that its log names."""
+    return Placed(
+        event=event,
+        block=quantity(log["blockNumber"]),
+        index=quantity(log["logIndex"]),
+        time=Timestamp(time),
+        transaction=Bytes32(from_hex(log["transactionHash"], length=32)),
+        block_hash=Bytes32(from_hex(log["blockHash"], length=32)),
+    )
+
+
+def error_for(data: bytes, text: str = "") -> ConcordatError:
+    """The Python error of some revert data: a refusal of the protocol, or a `TransactionError`."""
+    error = custom_error(data)
+    if error.name in ("", "Error", "Panic") or error.name.startswith("0x"):
+        reason = error.values.get("reason", error.name or text)
+        return TransactionError(
+            f"The call reverted: {reason or 'no reason given'}.",
+            code="Reverted",
+            hint="Check that the addresses are those of this chain's deployment.",
+        )
+    return refusal(_SAME_MEANING.get(error.name, error.name), **error.values)
