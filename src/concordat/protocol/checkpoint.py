@@ -225,7 +225,9 @@ class InclusionProof:
         if any(len(sibling) != 32 for sibling in path):
             raise _malformed("an inclusion proof")
         index = _decimal(lines[1].removeprefix("index "), "an inclusion proof")
-        return cls(index=index, path=path, note=SignedNote.parse(note))
+        proof = cls(index=index, path=path, note=SignedNote.parse(note))
+        Checkpoint.parse(proof.note.text)
+        return proof
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> SignedNote:

@@ -14,7 +14,7 @@ from concordat.primitives.units import Address, Bytes32, ModelId, OrderId, Times
 from concordat.protocol.events import Accepted, Delivered, Paid
 from concordat.protocol.ledger import Placed
 from concordat.protocol.order import Domain, OrderState
-from concordat.protocol.record import Placement
+from concordat.protocol.record import DecisionRecord, Placement
 
 __all__ = [
     "CHECKS",
@@ -45,7 +45,7 @@ CHECKS = {
     13: "running the model again gives the same result",
     14: "the chain settled the order as recorded",
     15: "the log's checkpoint is anchored on chain",
-    16: "the log left nothing out before it",
+    16: "the record has its place in the unbroken sequence of the model's decisions",
 }
 """Number and name of every check."""
 
@@ -215,6 +215,8 @@ class ChainFacts:
     """All paid orders of the model, in order of the chain."""
     anchors: tuple[AnchoredRoot, ...] = ()
     """The log's checkpoints on chain."""
+    records: tuple[DecisionRecord, ...] | None = None
+    """The log's records of the model, in its order, from an audited copy; ``None`` if unread."""
 
 
 def placements_of(events: Iterable[Placed], order: OrderId) -> tuple[Placement, ...]:
