@@ -21,9 +21,8 @@ from numpy.typing import ArrayLike
 
 from concordat.graph.elements import WORD, ElementType, Integers, align, pack_elements, words_needed
 from concordat.graph.intervals import Analysis, Interval, validate
-from concordat.graph.ir import ABSENT, MAX_ROW, Comparison, Graph, Node, Op, Operand, Space
+from concordat.graph.ir import ABSENT, MAX_ROW, Comparison, Graph, Node, Op, Operand, Space, fill_gaps
 from concordat.primitives.errors import ModelError
-from concordat.primitives.merkle import depth_for
 
 __all__ = ["GraphBuilder", "Ref"]
 
@@ -325,10 +324,9 @@ class GraphBuilder:
         if place is None:
             place = self._region_of(self.convert(output, output.type))
         assert place is not None  # a converted view is a region
-        ends = [node.start for node in self._nodes[1:]] + [1 << depth_for(self._end)]
-        nodes = [replace(node, leaves=end - node.start) for node, end in zip(self._nodes, ends, strict=True)]
+        nodes = fill_gaps(self._nodes)
         graph = Graph(
-            nodes=tuple(nodes), weights=bytes(self._weights), input_elements=nodes[0].n,
+            nodes=nodes, weights=bytes(self._weights), input_elements=nodes[0].n,
             output_node=place, output_elements=nodes[place].n,
         )  # fmt: skip
         validate(graph)

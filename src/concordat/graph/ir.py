@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import Any
@@ -41,6 +41,7 @@ __all__ = [
     "Operand",
     "Space",
     "align",
+    "fill_gaps",
     "words_needed",
 ]
 
@@ -297,6 +298,12 @@ class Node:
         return node
 
 
+def fill_gaps(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Nodes whose regions reach to the start of the next, and the last one's to the end of the trace."""
+    ends = [node.start for node in nodes[1:]] + [1 << depth_for(nodes[-1].start + nodes[-1].words)]
+    return tuple(replace(node, leaves=end - node.start) for node, end in zip(nodes, ends, strict=True))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Graph:
     """A whole program: nodes in order of execution, and the constants they read."""
@@ -377,6 +384,12 @@ class Graph:
     def node_at(self, leaf: int) -> int:
         """Index of the node whose region holds a leaf."""
         return int(np.searchsorted(self._starts, leaf, side="right")) - 1
+
+    def element_at(self, place: int) -> tuple[int, int]:
+        """Node and element that a byte of the trace belongs to (an element past ``n`` is padding)."""
+        index = self.node_at(place // WORD)
+        node = self.nodes[index]
+        return index, (place - node.start * WORD) // node.out_type.bytes
 
     @cached_property
     def _starts(self) -> np.ndarray[Any, np.dtype[np.int64]]:
