@@ -29,6 +29,10 @@ class Program:
     def output_elements(self) -> int:
         """Elements of one row of outputs."""
 
+    @property
+    def planned(self) -> bool:
+        """Whether the fast steps fit the program; else it is interpreted, element by element."""
+
     def run_outputs(self, inputs: NDArray[np.int64], *, threads: int | None = None) -> NDArray[np.int64]:
         """Outputs, shape (B, output_elements), of rows of inputs, shape (B, input_elements).
 

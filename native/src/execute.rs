@@ -1,6 +1,7 @@
 //! Execution of a program over rows of inputs: by the plan where there is one, else by the interpreter.
 
 use crate::interpret;
+use crate::plan::Plan;
 use crate::program::{Program, ProgramError};
 
 /// Rows below which a second thread does not pay.
@@ -9,6 +10,7 @@ const ROWS_PER_THREAD: usize = 64;
 /// A program made ready to run.
 pub struct Executor {
     program: Program,
+    plan: Option<Plan>,
 }
 
 impl Executor {
@@ -17,7 +19,14 @@ impl Executor {
     /// # Errors
     /// If the bytes are no program.
     pub fn new(bytes: &[u8]) -> Result<Self, ProgramError> {
-        Ok(Self { program: Program::decode(bytes)? })
+        let program = Program::decode(bytes)?;
+        let plan = Plan::new(&program).ok();
+        Ok(Self { program, plan })
+    }
+
+    /// Whether rows run by a plan rather than by the interpreter.
+    pub fn planned(&self) -> bool {
+        self.plan.is_some()
     }
 
     /// Elements of one row of inputs.
@@ -62,6 +71,9 @@ impl Executor {
     }
 
     fn run_rows(&self, inputs: &[i64], outputs: &mut [i64]) {
+        if let Some(plan) = &self.plan {
+            return plan.run(inputs, outputs);
+        }
         let (width, results) = (self.input_elements(), self.output_elements());
         for (input, output) in inputs.chunks_exact(width).zip(outputs.chunks_exact_mut(results)) {
             interpret::outputs(&self.program, input, output);

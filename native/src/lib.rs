@@ -7,6 +7,7 @@ pub mod execute;
 pub mod interpret;
 pub mod keccak;
 pub mod merkle;
+pub mod plan;
 pub mod program;
 #[cfg(feature = "python")]
 mod python;

@@ -72,6 +72,11 @@ impl Program {
         self.executor.output_elements()
     }
 
+    #[getter]
+    fn planned(&self) -> bool {
+        self.executor.planned()
+    }
+
     #[pyo3(signature = (inputs, *, threads = None))]
     fn run_outputs<'py>(
         &self,

@@ -122,6 +122,16 @@ impl<T: Copy + Default> Rows<T> {
         &mut self.elements[row * self.stride..][..self.stride]
     }
 
+    /// All rows, end to end.
+    pub fn all(&self) -> &[T] {
+        &self.elements
+    }
+
+    /// All rows, end to end, to be written.
+    pub fn all_mut(&mut self) -> &mut [T] {
+        &mut self.elements
+    }
+
     /// Distance between rows.
     pub fn stride(&self) -> usize {
         self.stride
@@ -137,6 +147,18 @@ pub struct Earlier<'a> {
     pub ints: &'a [i32],
     /// 64-bit elements.
     pub longs: &'a [i64],
+}
+
+impl Earlier<'_> {
+    /// One element.
+    #[inline(always)]
+    pub fn at(&self, slot: Slot) -> i64 {
+        match slot.bank {
+            Bank::Short => self.shorts[slot.at].wide(),
+            Bank::Int => self.ints[slot.at].wide(),
+            Bank::Long => self.longs[slot.at],
+        }
+    }
 }
 
 /// The region that a step writes in a row.

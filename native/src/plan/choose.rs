@@ -1,0 +1,278 @@
+//! Choosing a program's steps: backwards, what has to be made and how; then forwards, where it lies.
+
+use std::sync::Mutex;
+
+use crate::plan::conjunctions::{self, Grove};
+use crate::plan::dense::Dense;
+use crate::plan::forest::{Forest, Tree};
+use crate::plan::kernels::Tier;
+use crate::plan::linear::{Linear, linear_regions};
+use crate::plan::memory::{Bank, Layout, Slot};
+use crate::plan::pointwise::{Pointwise, Rescale, Rule, View};
+use crate::plan::reduce::{Reduce, Reduction, Weighted};
+use crate::plan::survey::{Place, Survey};
+use crate::plan::{MAX_ELEMENTS, Plan, Port, Step, Unplanned};
+use crate::program::{Node, Op, Operand, Program, Space};
+
+/// How a region is made.
+enum Recipe {
+    /// As its node says.
+    Direct,
+    /// As a matrix times an earlier region.
+    Linear(Linear),
+    /// By walking trees.
+    Forest(Grove),
+}
+
+/// Chooses the steps of a program.
+pub fn plan(program: &Program, tier: Tier) -> Result<Plan, Unplanned> {
+    if program.nodes.iter().map(|node| node.n).sum::<usize>() > MAX_ELEMENTS {
+        return Err(Unplanned);
+    }
+    let mut survey = Survey::new(program)?;
+    let mut regions = linear_regions(&survey);
+    tighten(&mut survey, &regions);
+    let mut planner = Planner {
+        survey,
+        recipes: Vec::new(),
+        lengths: vec![0; program.nodes.len()],
+        slots: Vec::new(),
+        layout: Layout::default(),
+    };
+    planner.choose(&mut regions)?;
+    drop(regions);
+    planner.place();
+    planner.steps(tier)
+}
+
+/// Bounds the linear regions by their constants.
+fn tighten(survey: &mut Survey, regions: &[Option<Linear>]) {
+    for (place, region) in regions.iter().enumerate() {
+        let Some(region) = region else { continue };
+        let bound = i64::try_from(region.bound(magnitude(survey.intervals[region.source]))).unwrap_or(i64::MAX);
+        let (low, high) = survey.intervals[place];
+        survey.intervals[place] = (low.max(-bound), high.min(bound));
+    }
+}
+
+fn magnitude((low, high): (i64, i64)) -> u64 {
+    low.unsigned_abs().max(high.unsigned_abs())
+}
+
+struct Planner<'a> {
+    survey: Survey<'a>,
+    /// How each region is made, if it has to be.
+    recipes: Vec<Option<Recipe>>,
+    /// Elements that must be there of each region: its own, and zeros after them that are read.
+    lengths: Vec<usize>,
+    slots: Vec<Option<Slot>>,
+    layout: Layout,
+}
+
+impl Planner<'_> {
+    fn node(&self, place: usize) -> &Node {
+        &self.survey.program.nodes[place]
+    }
+
+    /// Backwards from the output: a region is made if a later one needs it.
+    fn choose(&mut self, regions: &mut [Option<Linear>]) -> Result<(), Unplanned> {
+        let nodes = self.survey.program.nodes.len();
+        self.recipes.resize_with(nodes, || None);
+        self.need(0, 0);
+        self.need(self.survey.program.output, 0);
+        for place in (1..nodes).rev() {
+            if self.lengths[place] == 0 {
+                continue;
+            }
+            let grove = regions[place].as_ref().and_then(|region| conjunctions::find(&self.survey, regions, region));
+            let recipe = match (grove.filter(|grove| self.in_one_bank(grove)), regions[place].take()) {
+                (Some(grove), _) => Recipe::Forest(grove),
+                (None, Some(linear)) => Recipe::Linear(linear),
+                (None, None) => Recipe::Direct,
+            };
+            self.need_for(place, &recipe)?;
+            self.recipes[place] = Some(recipe);
+        }
+        Ok(())
+    }
+
+    fn in_one_bank(&self, grove: &Grove) -> bool {
+        let bank = |place: &Place| Bank::holding(self.survey.intervals[place.0]);
+        grove.features.windows(2).all(|pair| bank(&pair[0]) == bank(&pair[1]))
+    }
+
+    fn need(&mut self, region: usize, length: usize) {
+        self.lengths[region] = self.lengths[region].max(self.node(region).n).max(length);
+    }
+
+    fn need_for(&mut self, place: usize, recipe: &Recipe) -> Result<(), Unplanned> {
+        match recipe {
+            Recipe::Forest(grove) => grove.features.iter().for_each(|feature| self.need(feature.0, 0)),
+            Recipe::Linear(linear) => self.need(linear.source, 0),
+            Recipe::Direct => {
+                let node = self.node(place).clone();
+                for operand in [&node.a, &node.b, &node.c].into_iter().flatten() {
+                    if operand.space == Space::Weights {
+                        continue;
+                    }
+                    let span = node.k;
+                    let gathered = node.op == Op::Gather;
+                    let read = if gathered {
+                        self.survey.gathered(&node)?
+                    } else {
+                        self.survey.places(&node, operand, span)?
+                    };
+                    read.into_iter().for_each(|(region, first)| self.need(region, first + span));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the regions that are made their slots, in order.
+    fn place(&mut self) {
+        for (length, interval) in self.lengths.iter().zip(&self.survey.intervals) {
+            self.slots.push((*length > 0).then(|| self.layout.add(Bank::holding(*interval), *length)));
+        }
+    }
+
+    fn slot(&self, place: usize) -> Result<Slot, Unplanned> {
+        self.slots[place].ok_or(Unplanned)
+    }
+
+    fn element(&self, (region, element): Place) -> Result<Slot, Unplanned> {
+        self.slot(region).map(|slot| Slot { at: slot.at + element, ..slot })
+    }
+
+    fn steps(mut self, tier: Tier) -> Result<Plan, Unplanned> {
+        let mut steps = Vec::new();
+        for (place, recipe) in std::mem::take(&mut self.recipes).into_iter().enumerate() {
+            let Some(recipe) = recipe else { continue };
+            let target = self.slot(place)?;
+            steps.push(match recipe {
+                Recipe::Forest(grove) => Step::Forest(self.forest(grove, self.node(place).n, target)?),
+                Recipe::Linear(linear) => self.linear(&linear, target)?,
+                Recipe::Direct => self.direct(self.node(place), target)?,
+            });
+        }
+        let port = |place: usize| Ok(Port { slot: self.slot(place)?, n: self.node(place).n });
+        let (input, output) = (port(0)?, port(self.survey.program.output)?);
+        Ok(Plan { steps, layout: self.layout, input, output, tier, spare: Mutex::default() })
+    }
+
+    fn linear(&self, linear: &Linear, target: Slot) -> Result<Step, Unplanned> {
+        let source = self.slot(linear.source)?;
+        let magnitude = magnitude(self.survey.intervals[linear.source]);
+        Ok(match Dense::new(linear, source, magnitude, target) {
+            Some(dense) => Step::Dense(dense),
+            None => Step::Weighted(Weighted::new(linear, source, target)),
+        })
+    }
+
+    fn forest(&self, grove: Grove, outputs: usize, target: Slot) -> Result<Forest, Unplanned> {
+        let features: Vec<Slot> =
+            grove.features.iter().map(|place| self.element(*place)).collect::<Result<_, Unplanned>>()?;
+        let bank = features.first().map_or(Bank::Short, |slot| slot.bank);
+        let mut trees = grove.trees;
+        trees.iter_mut().for_each(|tree| locate(tree, &features));
+        Ok(Forest::new(&trees, bank, &grove.values, outputs, target))
+    }
+
+    fn direct(&self, node: &Node, target: Slot) -> Result<Step, Unplanned> {
+        let rule = match node.op {
+            Op::Affine => {
+                if let Some(step) = self.rescale(node, target)? {
+                    return Ok(Step::Rescale(step));
+                }
+                let bounds = (node.lo, node.hi);
+                Rule::Affine { m0: node.m0, m1: node.m1, add: node.add, shift: node.shift, bounds }
+            }
+            Op::Select => Rule::Select(node.comparison),
+            Op::Table => return self.table(node, target),
+            Op::Gather => {
+                let slots = self.survey.gathered(node)?.into_iter().map(|place| self.element(place));
+                let copied = View::of(slots.collect::<Result<_, Unplanned>>()?);
+                let operands = [copied, View::Same(0), View::Same(0)];
+                return Ok(Step::Pointwise(Pointwise { rule: Rule::Copy, operands, target, n: node.n }));
+            }
+            _ => return self.reduce(node, target),
+        };
+        let absent_b = if node.op == Op::Affine { 1 } else { node.add };
+        let absent_c = if node.op == Op::Affine { 0 } else { 1 };
+        let operands =
+            [self.view(node, &node.a, 0)?, self.view(node, &node.b, absent_b)?, self.view(node, &node.c, absent_c)?];
+        Ok(Step::Pointwise(Pointwise { rule, operands, target, n: node.n }))
+    }
+
+    fn view(&self, node: &Node, operand: &Option<Operand>, absent: i64) -> Result<View, Unplanned> {
+        Ok(match operand {
+            None => View::Same(absent),
+            Some(operand) if operand.space == Space::Weights => View::constants(self.survey.constants(node, operand)),
+            Some(operand) => View::of(self.starts(node, operand, 1)?),
+        })
+    }
+
+    /// Where in a row each output element starts to read an operand.
+    fn starts(&self, node: &Node, operand: &Operand, span: usize) -> Result<Vec<Slot>, Unplanned> {
+        self.survey.places(node, operand, span)?.into_iter().map(|place| self.element(place)).collect()
+    }
+
+    /// An AFFINE of sums with constants, if that is what the node is.
+    fn rescale(&self, node: &Node, target: Slot) -> Result<Option<Rescale>, Unplanned> {
+        let constant = |operand: &Option<Operand>| operand.is_none_or(|operand| operand.space == Space::Weights);
+        let View::Run(source) = self.view(node, &node.a, 0)? else { return Ok(None) };
+        if source.bank == Bank::Long || !constant(&node.b) || !constant(&node.c) {
+            return Ok(None);
+        }
+        let factor = |b: i64| node.m0.checked_mul(b).and_then(|factor| i32::try_from(factor).ok());
+        let half = 1i64 << node.shift >> 1;
+        let summand = |c: i64| node.m1.wrapping_mul(c).wrapping_add(node.add).wrapping_add(half);
+        let factors = match self.view(node, &node.b, 1)? {
+            View::Same(b) => factor(b).map(|factor| vec![factor]),
+            View::Constants(values) => values.into_iter().map(factor).collect(),
+            _ => None,
+        };
+        let summands = match self.view(node, &node.c, 0)? {
+            View::Same(c) => vec![summand(c); node.n],
+            View::Constants(values) => values.into_iter().map(summand).collect(),
+            _ => return Ok(None),
+        };
+        let bounds = (node.lo, node.hi);
+        Ok(factors.map(|factors| Rescale { source, factors, summands, shift: node.shift, bounds, target }))
+    }
+
+    fn table(&self, node: &Node, target: Slot) -> Result<Step, Unplanned> {
+        let b = node.b.as_ref().ok_or(Unplanned)?;
+        let firsts: Vec<usize> = (0..node.n).map(|e| b.index(node.cols, e)).collect();
+        let (least, greatest) = (firsts.iter().min().copied().unwrap_or(0), firsts.iter().max().copied().unwrap_or(0));
+        let last = greatest + (node.hi - node.lo) as usize;
+        let entries = (least..=last).map(|index| self.survey.program.constant(b, index)).collect();
+        let offsets = View::constants(firsts.into_iter().map(|first| (first - least) as i64).collect());
+        let rule = Rule::Table { bounds: (node.lo, node.hi), entries };
+        let operands = [self.view(node, &node.a, 0)?, offsets, View::Same(0)];
+        Ok(Step::Pointwise(Pointwise { rule, operands, target, n: node.n }))
+    }
+
+    fn reduce(&self, node: &Node, target: Slot) -> Result<Step, Unplanned> {
+        let traced = |operand: &Option<Operand>| match operand {
+            Some(operand) if operand.space == Space::Trace => self.starts(node, operand, node.k),
+            _ => Err(Unplanned),
+        };
+        let reduction = match node.op {
+            Op::Max => Reduction::Max,
+            Op::Sum => Reduction::Sum,
+            Op::Argmax => Reduction::Argmax,
+            Op::Matmul => Reduction::Product(traced(&node.b)?),
+            _ => return Err(Unplanned),
+        };
+        Ok(Step::Reduce(Reduce { reduction, starts: traced(&node.a)?, k: node.k, target }))
+    }
+}
+
+/// Names features by their places in a row.
+fn locate(tree: &mut Tree, features: &[Slot]) {
+    if let Tree::Split { feature, branches, .. } = tree {
+        *feature = features[*feature].at;
+        branches.iter_mut().for_each(|branch| locate(branch, features));
+    }
+}

@@ -1,0 +1,142 @@
+//! The fast executor: a program as steps over typed memory, chosen once when it is loaded.
+//!
+//! Regions that nothing reads any more, because what they lead to is worked out directly, are not made. Whatever steps
+//! are chosen, the output is bit for bit that of [`crate::interpret`]. A program with something that no step is for
+//! is [`Unplanned`], and is interpreted.
+
+mod choose;
+mod conjunctions;
+mod dense;
+mod forest;
+mod kernels;
+mod linear;
+mod memory;
+mod pointwise;
+mod reduce;
+mod survey;
+
+use std::sync::{Mutex, PoisonError};
+
+use dense::Dense;
+use forest::Forest;
+use kernels::Tier;
+use memory::{Bank, Element, Layout, Memory, Region, Slot};
+use pointwise::{Pointwise, Rescale};
+use reduce::{Reduce, Weighted};
+
+use crate::program::Program;
+
+/// Bytes of memory that are worked on at a time, if that is more than one row.
+const CHUNK_BYTES: usize = 1 << 19;
+/// Most rows that are worked on at a time: a multiple of the rows that a kernel takes together.
+const MAX_CHUNK_ROWS: usize = 96;
+/// Most elements of a program that is planned.
+const MAX_ELEMENTS: usize = 1 << 24;
+
+/// That no plan can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unplanned;
+
+/// One region's work.
+#[derive(Debug)]
+enum Step {
+    Dense(Dense),
+    Weighted(Weighted),
+    Forest(Forest),
+    Rescale(Rescale),
+    Pointwise(Pointwise),
+    Reduce(Reduce),
+}
+
+impl Step {
+    fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
+        match self {
+            Self::Dense(step) => step.run(memory, rows, tier),
+            Self::Weighted(step) => step.run(memory, rows, tier),
+            Self::Forest(step) => step.run(memory, rows, tier),
+            Self::Rescale(step) => step.run(memory, rows, tier),
+            Self::Pointwise(step) => step.run(memory, rows, tier),
+            Self::Reduce(step) => step.run(memory, rows, tier),
+        }
+    }
+}
+
+/// A region that crosses the boundary to the caller.
+#[derive(Debug, Clone, Copy)]
+struct Port {
+    slot: Slot,
+    n: usize,
+}
+
+/// A program's steps.
+#[derive(Debug)]
+pub struct Plan {
+    steps: Vec<Step>,
+    layout: Layout,
+    input: Port,
+    output: Port,
+    tier: Tier,
+    /// Memories that no run is using.
+    spare: Mutex<Vec<Memory>>,
+}
+
+impl Plan {
+    /// Plans a program for this machine.
+    ///
+    /// # Errors
+    /// If it has something that no step is for.
+    pub fn new(program: &Program) -> Result<Self, Unplanned> {
+        choose::plan(program, Tier::detect())
+    }
+
+    /// Outputs of rows of inputs.
+    pub fn run(&self, inputs: &[i64], outputs: &mut [i64]) {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut memory = spare.unwrap_or_default();
+        let mut chunk = (CHUNK_BYTES / self.layout.bytes().max(1)).clamp(1, MAX_CHUNK_ROWS);
+        if chunk > 6 {
+            chunk -= chunk % 6;
+        }
+        let inputs = inputs.chunks(chunk * self.input.n);
+        for (inputs, outputs) in inputs.zip(outputs.chunks_mut(chunk * self.output.n)) {
+            self.run_chunk(&mut memory, inputs, outputs);
+        }
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+    }
+
+    fn run_chunk(&self, memory: &mut Memory, inputs: &[i64], outputs: &mut [i64]) {
+        let rows = inputs.len() / self.input.n;
+        memory.resize(rows, &self.layout);
+        for (row, inputs) in inputs.chunks_exact(self.input.n).enumerate() {
+            match memory.split(row, self.input.slot, self.input.n).1 {
+                Region::Shorts(region) => cut(inputs, region),
+                Region::Ints(region) => cut(inputs, region),
+                Region::Longs(region) => cut(inputs, region),
+            }
+        }
+        for step in &self.steps {
+            step.run(memory, rows, self.tier);
+        }
+        let Slot { bank, at } = self.output.slot;
+        for (row, outputs) in outputs.chunks_exact_mut(self.output.n).enumerate() {
+            let row = memory.row(row);
+            match bank {
+                Bank::Short => widen(&row.shorts[at..], outputs),
+                Bank::Int => widen(&row.ints[at..], outputs),
+                Bank::Long => widen(&row.longs[at..], outputs),
+            }
+        }
+    }
+}
+
+fn cut<T: Element>(values: &[i64], region: &mut [T]) {
+    for (element, value) in region.iter_mut().zip(values) {
+        *element = T::cut(*value);
+    }
+}
+
+fn widen<T: Element>(region: &[T], values: &mut [i64]) {
+    for (value, element) in values.iter_mut().zip(region) {
+        *value = element.wide();
+    }
+}

@@ -1,0 +1,250 @@
+//! Steps that make each element from at most one element of each operand.
+
+use crate::interpret::rounding_shift;
+use crate::plan::kernels::Tier;
+use crate::plan::memory::{Bank, Earlier, Element, Memory, Region, Slot};
+use crate::program::Comparison;
+
+/// Elements that are widened to 64 bits at a time.
+const BLOCK: usize = 128;
+
+/// Where a step finds one operand's element for each element of its region.
+#[derive(Debug)]
+pub enum View {
+    /// The same everywhere.
+    Same(i64),
+    /// A constant each.
+    Constants(Vec<i64>),
+    /// Consecutive elements.
+    Run(Slot),
+    /// Any elements of one bank.
+    Scattered(Bank, Vec<u32>),
+    /// Any elements.
+    Mixed(Vec<Slot>),
+}
+
+impl View {
+    /// Simplest view of some places in a row.
+    pub fn of(slots: Vec<Slot>) -> Self {
+        let bank = slots.first().map_or(Bank::Short, |slot| slot.bank);
+        if slots.iter().any(|slot| slot.bank != bank) {
+            return Self::Mixed(slots);
+        }
+        if slots.windows(2).all(|pair| pair[1].at == pair[0].at + 1) {
+            return slots.first().map_or(Self::Same(0), |slot| Self::Run(*slot));
+        }
+        Self::Scattered(bank, slots.iter().map(|slot| slot.at as u32).collect())
+    }
+
+    /// Simplest view of some constants.
+    pub fn constants(values: Vec<i64>) -> Self {
+        match values.first() {
+            Some(first) if values.iter().all(|value| value == first) => Self::Same(*first),
+            _ => Self::Constants(values),
+        }
+    }
+
+    /// Widens the elements from place `from` of the region on.
+    #[inline(always)]
+    fn load(&self, row: Earlier, from: usize, block: &mut [i64]) {
+        match self {
+            Self::Same(value) => block.fill(*value),
+            Self::Constants(values) => block.copy_from_slice(&values[from..from + block.len()]),
+            Self::Run(slot) => match slot.bank {
+                Bank::Short => widen(&row.shorts[slot.at + from..], block),
+                Bank::Int => widen(&row.ints[slot.at + from..], block),
+                Bank::Long => widen(&row.longs[slot.at + from..], block),
+            },
+            Self::Scattered(bank, places) => {
+                let places = &places[from..from + block.len()];
+                match bank {
+                    Bank::Short => pick(row.shorts, places, block),
+                    Bank::Int => pick(row.ints, places, block),
+                    Bank::Long => pick(row.longs, places, block),
+                }
+            }
+            Self::Mixed(slots) => {
+                for (value, slot) in block.iter_mut().zip(&slots[from..]) {
+                    *value = row.at(*slot);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn widen<T: Element>(elements: &[T], block: &mut [i64]) {
+    for (value, element) in block.iter_mut().zip(elements) {
+        *value = element.wide();
+    }
+}
+
+#[inline(always)]
+fn pick<T: Element>(elements: &[T], places: &[u32], block: &mut [i64]) {
+    for (value, place) in block.iter_mut().zip(places) {
+        *value = elements[*place as usize].wide();
+    }
+}
+
+/// What is made of the elements.
+#[derive(Debug)]
+pub enum Rule {
+    /// `clamp(rshift(m0 * A * B + m1 * C + add, shift))`.
+    Affine {
+        /// Factor of A·B.
+        m0: i64,
+        /// Factor of C.
+        m1: i64,
+        /// Summand.
+        add: i64,
+        /// Right shift.
+        shift: u32,
+        /// Clamps.
+        bounds: (i64, i64),
+    },
+    /// `C if A ? B else 0`.
+    Select(Comparison),
+    /// `entries[B + clamp(A) - lo]`, where B is the place of the first entry.
+    Table {
+        /// Clamps.
+        bounds: (i64, i64),
+        /// Constants.
+        entries: Vec<i64>,
+    },
+    /// `A`.
+    Copy,
+}
+
+/// One region, element by element.
+#[derive(Debug)]
+pub struct Pointwise {
+    /// What is made.
+    pub rule: Rule,
+    /// Of what: A, B, C.
+    pub operands: [View; 3],
+    /// Where it goes.
+    pub target: Slot,
+    /// How many elements.
+    pub n: usize,
+}
+
+impl Pointwise {
+    /// Works out the region in the first `rows` rows.
+    pub fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
+        tier.run(
+            #[inline(always)]
+            || {
+                for row in 0..rows {
+                    let (earlier, region) = memory.split(row, self.target, self.n);
+                    match region {
+                        Region::Shorts(region) => self.fill(earlier, region),
+                        Region::Ints(region) => self.fill(earlier, region),
+                        Region::Longs(region) => self.fill(earlier, region),
+                    }
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn fill<T: Element>(&self, earlier: Earlier, region: &mut [T]) {
+        let (mut a, mut b, mut c) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
+        for (number, region) in region.chunks_mut(BLOCK).enumerate() {
+            let (from, length) = (number * BLOCK, region.len());
+            let (a, b, c) = (&mut a[..length], &mut b[..length], &mut c[..length]);
+            self.operands[0].load(earlier, from, a);
+            if !matches!(self.rule, Rule::Copy) {
+                self.operands[1].load(earlier, from, b);
+                self.operands[2].load(earlier, from, c);
+            }
+            self.apply(a, b, c);
+            for (element, value) in region.iter_mut().zip(a) {
+                *element = T::cut(*value);
+            }
+        }
+    }
+
+    /// Leaves the results in `a`.
+    #[inline(always)]
+    fn apply(&self, a: &mut [i64], b: &[i64], c: &[i64]) {
+        let triples = a.iter_mut().zip(b).zip(c);
+        match &self.rule {
+            Rule::Affine { m0, m1, add, shift, bounds } => {
+                for ((a, b), c) in triples {
+                    let sum = m0.wrapping_mul(*a).wrapping_mul(*b).wrapping_add(m1.wrapping_mul(*c)).wrapping_add(*add);
+                    *a = rounding_shift(sum, *shift).max(bounds.0).min(bounds.1);
+                }
+            }
+            Rule::Select(comparison) => match comparison {
+                Comparison::GreaterEqual => triples.for_each(|((a, b), c)| *a = if *a >= *b { *c } else { 0 }),
+                Comparison::Greater => triples.for_each(|((a, b), c)| *a = if *a > *b { *c } else { 0 }),
+                Comparison::Equal => triples.for_each(|((a, b), c)| *a = if *a == *b { *c } else { 0 }),
+                Comparison::LessEqual => triples.for_each(|((a, b), c)| *a = if *a <= *b { *c } else { 0 }),
+                Comparison::Less => triples.for_each(|((a, b), c)| *a = if *a < *b { *c } else { 0 }),
+            },
+            Rule::Table { bounds: (lo, hi), entries } => {
+                for ((a, b), _) in triples {
+                    *a = entries[(*b + ((*a).max(*lo).min(*hi) - lo)) as usize];
+                }
+            }
+            Rule::Copy => {}
+        }
+    }
+}
+
+/// AFFINE of consecutive elements of up to 32 bits with constants: the usual way from sums to the next activations.
+#[derive(Debug)]
+pub struct Rescale {
+    /// Where A lies.
+    pub source: Slot,
+    /// Factor of each element; one for all if there is just one.
+    pub factors: Vec<i32>,
+    /// Summand of each element, what rounds included.
+    pub summands: Vec<i64>,
+    /// Right shift, after the rounding summand.
+    pub shift: u32,
+    /// Clamps.
+    pub bounds: (i64, i64),
+    /// Where it goes.
+    pub target: Slot,
+}
+
+impl Rescale {
+    /// Works out the region in the first `rows` rows.
+    pub fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
+        tier.run(
+            #[inline(always)]
+            || {
+                for row in 0..rows {
+                    let (earlier, region) = memory.split(row, self.target, self.summands.len());
+                    match (self.source.bank, region) {
+                        (Bank::Short, Region::Shorts(region)) => self.fill(&earlier.shorts[self.source.at..], region),
+                        (Bank::Short, Region::Ints(region)) => self.fill(&earlier.shorts[self.source.at..], region),
+                        (Bank::Short, Region::Longs(region)) => self.fill(&earlier.shorts[self.source.at..], region),
+                        (_, Region::Shorts(region)) => self.fill(&earlier.ints[self.source.at..], region),
+                        (_, Region::Ints(region)) => self.fill(&earlier.ints[self.source.at..], region),
+                        (_, Region::Longs(region)) => self.fill(&earlier.ints[self.source.at..], region),
+                    }
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn fill<A: Into<i32> + Copy, T: Element>(&self, source: &[A], region: &mut [T]) {
+        let (lo, hi) = self.bounds;
+        let shift = self.shift;
+        let finish = |factor: i32, a: A, summand: i64| {
+            let a: i32 = a.into();
+            let sum = (i64::from(factor) * i64::from(a)).wrapping_add(summand);
+            T::cut((sum >> shift).max(lo).min(hi))
+        };
+        let elements = region.iter_mut().zip(source).zip(&self.summands);
+        match self.factors[..] {
+            [factor] => elements.for_each(|((element, a), summand)| *element = finish(factor, *a, *summand)),
+            _ => elements
+                .zip(&self.factors)
+                .for_each(|(((element, a), summand), factor)| *element = finish(*factor, *a, *summand)),
+        }
+    }
+}
