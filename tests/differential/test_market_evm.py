@@ -1,0 +1,194 @@
+"""The deployed market, vault and court against the pure rules: the same messages must have the same consequences.
+
+Random conversations (`concordat.testing.conversation`) are held with the reference first and then replayed on the
+chain, block times included. Message by message there must be the same success with the same events, or the same
+refusal; at the end the same slots, disputes and balances.
+
+``CONCORDAT_DIFF_SEQUENCES`` says how many conversations, ``CONCORDAT_DIFF_SEED`` which.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+from typing import get_args
+
+import pytest
+
+from concordat.chain.contracts import contract
+from concordat.chain.deployment import read
+from concordat.chain.rpc import quantity
+from concordat.chain.translate import call_for, error_for, event_of
+from concordat.graph.trace import GraphJudge
+from concordat.primitives.encoding import ZERO_ADDRESS, from_hex, to_hex
+from concordat.primitives.errors import ProtocolError
+from concordat.primitives.units import Address
+from concordat.protocol.evidence import EvidenceKind
+from concordat.protocol.ledger import BURN_ADDRESS
+from concordat.protocol.memory import MemoryLedger
+from concordat.protocol.messages import Deposit, Message
+from concordat.protocol.order import OrderState
+from concordat.protocol.refusals import REFUSALS
+from concordat.protocol.state import Rules, Turn
+from concordat.testing.conversation import Conversation, Step
+from concordat.testing.stage import Actor
+from concordat.testing.tiny import TinyModel
+
+SEQUENCES = int(os.environ.get("CONCORDAT_DIFF_SEQUENCES", "1000"))
+SEED = int(os.environ.get("CONCORDAT_DIFF_SEED", "7992"))
+PARTS = 10
+LENGTH = 14
+MODEL = TinyModel()
+ACTORS = [Actor(f"actor {i}") for i in range(5)]
+MINTED, DEPOSITED = 30_000_000, (20_000_000, 20_000_000, 12_000_000, 12_000_000, 3_000_000)
+GAS = hex(8_000_000)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a ledger answers to one step."""
+
+    refused: str = ""
+    events: tuple = ()
+
+
+@dataclass(frozen=True)
+class Talk:
+    """One conversation, and how the reference saw it."""
+
+    seed: int
+    steps: list[Step]
+    heard: list[Heard]
+    end: MemoryLedger
+
+
+def listen(ledger: MemoryLedger, step: Step) -> Heard:
+    ledger.advance(step.wait)
+    try:
+        return Heard(events=ledger.send(step.message, sender=step.sender.address).events)
+    except ProtocolError as error:
+        return Heard(refused=error.code)
+
+
+def hold(base: MemoryLedger, seed: int) -> Talk:
+    dice, ledger = Random(seed), base.fork()
+    talk = Conversation(ledger, MODEL, ACTORS, most_cases=dice.choice([1, 1, 2, 3]))
+    steps, heard = [], []
+    for _ in range(LENGTH):
+        steps.append(talk.propose(dice))
+        heard.append(listen(ledger, steps[-1]))
+    return Talk(seed, steps, heard, ledger)
+
+
+class Chain:
+    """The deployed contracts, spoken to in as few words as possible."""
+
+    def __init__(self, node, deployment):
+        self.call, self.endpoint, self.deployment = node.endpoint.call, node.endpoint, deployment
+        self.contracts = {"Vault": deployment.vault, "Market": deployment.market, "Court": deployment.court}
+        self.contracts |= {"DevToken": deployment.token, "NativeExecutor": deployment.native}
+        self.names = {address: name for name, address in self.contracts.items() if address != ZERO_ADDRESS}
+        self.call("anvil_autoImpersonateAccount", True)
+        for actor, deposited in zip(ACTORS, DEPOSITED, strict=True):
+            node.set_balance(actor.address, 10**20)
+            self.do(actor.address, "DevToken", contract("DevToken").call("mint", actor.address, MINTED))
+            self.do(actor.address, "DevToken", contract("DevToken").call("approve", deployment.vault, 2**256 - 1))
+            self.do(actor.address, *call_for(Deposit(amount=deposited)))
+        if deployment.native != ZERO_ADDRESS:
+            publish = contract("NativeExecutor").call("publish", MODEL.commitment, [MODEL.file])
+            self.do(ACTORS[0].address, "NativeExecutor", publish)
+        self.time = quantity(self.call("eth_getBlockByNumber", "latest", False)["timestamp"])
+        self.snapshot = self.call("evm_snapshot")
+
+    def reference(self) -> MemoryLedger:
+        """The pure rules in the same situation."""
+        modules = {EvidenceKind.NATIVE: MODEL} if self.deployment.native != ZERO_ADDRESS else {}
+        rules = Rules(
+            domain=self.deployment.domain,
+            token_domain=self.deployment.token_domain,
+            vault=self.deployment.vault,
+            parameters=self.deployment.parameters,
+            judge=GraphJudge(),
+            modules=modules,
+        )
+        ledger = MemoryLedger(rules=rules, start=self.time, block_time=0)
+        for actor, deposited in zip(ACTORS, DEPOSITED, strict=True):
+            ledger.mint(actor.address, MINTED)
+            ledger.send(Deposit(amount=deposited), sender=actor.address)
+        return ledger
+
+    def rewind(self) -> None:
+        assert self.call("evm_revert", self.snapshot)
+        self.snapshot, self.now = self.call("evm_snapshot"), self.time
+
+    def do(self, sender: Address, name: str, data: bytes):
+        transaction = {"from": to_hex(sender), "to": to_hex(self.contracts[name]), "data": to_hex(data), "gas": GAS}
+        return self.call("eth_sendTransactionSync", transaction)
+
+    def listen(self, step: Step) -> Heard:
+        self.now += step.wait
+        self.call("evm_setNextBlockTimestamp", hex(self.now))
+        receipt = self.do(step.sender.address, *call_for(step.message))
+        if quantity(receipt["status"]) == 0:
+            trace = self.call("debug_traceTransaction", receipt["transactionHash"], {"tracer": "callTracer"})
+            return Heard(refused=error_for(from_hex(trace.get("output", "0x"))).code)
+        found = [event_of(self.names[Address(from_hex(log["address"]))], log) for log in receipt["logs"]]
+        return Heard(events=tuple(event for event in found if event is not None))
+
+    def compare_end(self, reference: MemoryLedger) -> None:
+        orders, disputes = list(reference.world.orders), list(reference.world.disputes)
+        holders = [actor.address for actor in ACTORS]
+        accounts = [*holders, BURN_ADDRESS]
+        d, asked = self.deployment, []
+        asked += [("Market", d.market, "state", (order,)) for order in orders]
+        asked += [("Vault", d.vault, "balance", (account,)) for account in accounts]
+        asked += [("DevToken", d.token, "balanceOf", (holder,)) for holder in [*holders, d.vault]]
+        asked += [("Court", d.court, "dispute", key) for key in disputes]
+        found = iter(read(self.endpoint, asked))
+        for order in orders:
+            slot = next(found)
+            assert OrderState.unpack(slot) == reference.state(order)
+            assert slot == reference.state(order).pack()
+        for account in accounts:
+            balance = reference.balance(account)
+            assert next(found) == (balance.free, balance.locked)
+        for holder in [*holders, d.vault]:
+            assert next(found) == reference.token_balance(holder)
+        for key in disputes:
+            dispute, slot = reference.world.disputes[key], next(found)
+            expected = (dispute.node[:25], dispute.deadline, dispute.height, dispute.turn)
+            assert (slot["node"], slot["deadline"], slot["height"], Turn(slot["turn"])) == expected
+
+
+@pytest.fixture(scope="module")
+def chain(anvil, deployment):
+    snapshot = anvil.endpoint.call("evm_snapshot")
+    yield Chain(anvil, deployment)
+    anvil.endpoint.call("anvil_autoImpersonateAccount", False)
+    anvil.endpoint.call("evm_revert", snapshot)
+
+
+@pytest.mark.chain
+@pytest.mark.parametrize("part", range(PARTS))
+def test_market_on_chain_answers_any_conversation_as_the_rules_do(chain, part):
+    base = chain.reference()
+    for number in range(part, SEQUENCES, PARTS):
+        talk = hold(base, SEED + number)
+        chain.rewind()
+        for place, (step, expected) in enumerate(zip(talk.steps, talk.heard, strict=True)):
+            heard = chain.listen(step)
+            assert heard == expected, f"CONCORDAT_DIFF_SEED={talk.seed}, step {place}: {step.message}"
+        chain.compare_end(talk.end)
+
+
+def test_conversations_reach_every_message_and_most_refusals(chain):
+    base, reached = chain.reference(), Counter()
+    for number in range(max(SEQUENCES, 1000)):
+        talk = hold(base, SEED + number)
+        for step, heard in zip(talk.steps, talk.heard, strict=True):
+            reached[type(step.message), heard.refused] += 1
+    assert {kind for kind, refused in reached if not refused} == set(get_args(Message))
+    unreachable = {"TooManyDisputes", "AmountTooLarge"}
+    assert set(REFUSALS) - {refused for _, refused in reached} <= unreachable
