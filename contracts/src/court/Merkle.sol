@@ -37,6 +37,61 @@ library Merkle {
         }
     }
 
+    /// @notice Hashes of `count` pieces of `size` bytes that follow one another in memory.
+    /// @return at Place of the hashes, with room for one more after them.
+    function hashMemory(uint256 from, uint256 size, uint256 count) internal pure returns (uint256 at) {
+        assembly ("memory-safe") {
+            at := mload(0x40)
+            let end := add(at, shl(5, count))
+            mstore(0x40, add(end, 0x20))
+            for { let to := at } lt(to, end) { to := add(to, 0x20) } {
+                mstore(to, keccak256(from, size))
+                from := add(from, size)
+            }
+        }
+    }
+
+    /// @notice Root of a whole tree of which all leaf hashes past the first `count` are `zero`.
+    /// @param at Place of the leaf hashes in memory, with room for one more after them. They are overwritten.
+    function treeRoot(uint256 at, uint256 count, uint256 depth, bytes32 zero) internal pure returns (bytes32 root) {
+        if (count == 0) {
+            _store(at, zero);
+            count = 1;
+        }
+        for (uint256 height = 0; height < depth; ++height) {
+            if (count & 1 == 1) _store(at + (count << 5), zero);
+            count = (count + 1) >> 1;
+            _foldPairs(at, at, count);
+            zero = _hashPair(zero, zero);
+        }
+        assembly ("memory-safe") {
+            root := mload(at)
+        }
+    }
+
+    /// @notice Root of the salted tree over an order's input; leaves past the words hold salted zero words.
+    function inputRoot(bytes calldata words, bytes32 salt, uint256 depth) internal pure returns (bytes32) {
+        uint256 at;
+        uint256 count = 1 << depth;
+        assembly ("memory-safe") {
+            at := mload(0x40)
+            let end := add(at, shl(5, count))
+            // 96 bytes at `end`: leaf salt, index, word. The leaf salt is the hash of (salt, index).
+            mstore(0x40, add(end, 0x60))
+            for { let i := 0 } lt(i, count) { i := add(i, 1) } {
+                mstore(0x00, salt)
+                mstore(0x20, i)
+                mstore(end, keccak256(0x00, 0x40))
+                mstore(add(end, 0x20), i)
+                let offset := shl(5, i)
+                mstore(add(end, 0x40), 0)
+                if lt(offset, words.length) { calldatacopy(add(end, 0x40), add(words.offset, offset), 0x20) }
+                mstore(add(at, offset), keccak256(end, 0x60))
+            }
+        }
+        return treeRoot(at, count, depth, bytes32(0));
+    }
+
     /// @dev Leaf hashes of the words, in fresh memory with one free word in front and one behind, for siblings.
     function _hashWords(bytes32[] calldata words) private pure returns (uint256 at) {
         assembly ("memory-safe") {
@@ -109,6 +164,14 @@ library Merkle {
                 root := keccak256(0x00, 0x40)
                 index := shr(1, index)
             }
+        }
+    }
+
+    function _hashPair(bytes32 left, bytes32 right) private pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            mstore(0x00, left)
+            mstore(0x20, right)
+            hash := keccak256(0x00, 0x40)
         }
     }
 

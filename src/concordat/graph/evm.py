@@ -1,0 +1,140 @@
+"""Whole models on chain: which programs `contracts/src/court/NativeExecutor.sol` runs, and what it is given.
+
+The native form of a model is its program file, byte for byte: the contract holds it as code, checks that it hashes to
+the committed digest and folds to the committed roots, and executes every node as `concordat.graph.execute` does. There is
+nothing to be compiled and hence no second meaning of a model. A model has no native form when running it would not fit a
+transaction; its digest is then zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from concordat.graph.elements import WORD, ElementType, words_needed
+from concordat.graph.ir import Graph, Node, Op
+from concordat.primitives.encoding import ZERO32
+from concordat.primitives.errors import InputError, ModelError
+from concordat.primitives.hashing import keccak256
+from concordat.primitives.units import Bytes32
+from concordat.protocol.execution import MAX_OUTPUT_BYTES
+
+__all__ = [
+    "CHUNK_BYTES",
+    "MAX_CHUNKS",
+    "MAX_GAS",
+    "chunks",
+    "encode_native_proof",
+    "estimate_gas",
+    "native_digest",
+    "pack_native",
+]
+
+CHUNK_BYTES = 24_575
+"""Bytes of a program file in one data contract (contract code is at most 24,576 bytes, one of them a stop)."""
+MAX_CHUNKS = 8
+"""Most data contracts of one model."""
+MAX_GAS = 12_000_000
+"""Most gas of one execution: a transaction has at most 2**24, and the rest of it needs some."""
+
+_BYTE_WORD = 3
+_FIXED = 14_000
+_PER_NODE = 1_800
+_CHUNK = 4_900
+_INPUT_LEAF = 330
+
+
+def pack_native(graph: Graph) -> bytes:
+    """The native form of a model: its program file.
+
+    Raises
+    ------
+    ModelError
+        ``NotNative`` if the model is too large to be executed on chain; the hint says in what.
+    """
+    data = graph.to_bytes()
+    output = graph.output.words * WORD
+    if len(data) > MAX_CHUNKS * CHUNK_BYTES:
+        raise _not_native(f"its program file has {len(data):,} bytes; {MAX_CHUNKS * CHUNK_BYTES:,} fit")
+    if output > MAX_OUTPUT_BYTES:
+        raise _not_native(f"its output has {output:,} bytes; {MAX_OUTPUT_BYTES:,} travel in a transaction")
+    gas = estimate_gas(graph)
+    if gas > MAX_GAS:
+        raise _not_native(f"one execution takes about {gas:,} gas; {MAX_GAS:,} fit a transaction")
+    return data
+
+
+def native_digest(graph: Graph) -> Bytes32:
+    """Keccak-256 of the native form; zero for a model that has none."""
+    try:
+        return keccak256(pack_native(graph))
+    except ModelError:
+        return ZERO32
+
+
+def chunks(native: bytes) -> list[bytes]:
+    """A native form cut as the executor's ``publish`` takes it."""
+    return [native[at : at + CHUNK_BYTES] for at in range(0, len(native), CHUNK_BYTES)]
+
+
+def encode_native_proof(input_words: bytes, salt: bytes) -> bytes:
+    """What the executor reads: the input's words, then the salt of the order's input tree.
+
+    Parameters
+    ----------
+    input_words : bytes
+        All words of the input region, as committed in the order.
+    salt : bytes
+        32 bytes.
+    """
+    if len(input_words) % WORD or not input_words or len(salt) != WORD:
+        raise InputError("A native proof is whole input words and a salt of 32 bytes.", code="InputLength")
+    return input_words + salt
+
+
+def estimate_gas(graph: Graph) -> int:
+    """Gas that one execution takes, from above (input check, loading and memory included; calldata not)."""
+    size = len(graph.to_bytes())
+    memory = (size + 4096) // WORD + graph.trace_words + (1 << graph.input_depth)
+    fixed = _FIXED + _BYTE_WORD * (size // WORD) + _CHUNK * -(-size // CHUNK_BYTES)
+    fixed += 3 * memory + memory * memory // 512 + (_INPUT_LEAF << graph.input_depth)
+    return fixed + sum(_PER_NODE + _COSTS[node.op](node) for node in graph.nodes[1:])
+
+
+def _not_native(why: str) -> ModelError:
+    return ModelError(
+        "The model is too large to be executed by the contract itself.",
+        code="NotNative",
+        hint=f"Its orders can use other evidence: {why}.",
+    )
+
+
+# -- gas of one node, by operation -------------------------------------------------------------------------------------
+
+
+def _matmul(node: Node) -> int:
+    if max(node.a.type, node.b.type) > ElementType.I16 or node.k < 4:
+        return node.n * (350 + 130 * node.k)
+    blocks = words_needed(node.k, node.b.type) + 1
+    spreads = node.n if node.cols > 1 and node.n > node.cols else -(-node.n // node.cols)
+    return node.n * (350 + 320 * blocks) + spreads * (700 + 3_500 * blocks)
+
+
+def _each(gas: int) -> Callable[[Node], int]:
+    return lambda node: gas * node.n + 700 * -(-node.n // node.cols)
+
+
+def _row(gas: int) -> Callable[[Node], int]:
+    return lambda node: node.n * (350 + gas * node.k)
+
+
+_COSTS: dict[Op, Callable[[Node], int]] = {
+    Op.MATMUL: _matmul,
+    Op.AFFINE: _each(330),
+    Op.TABLE: _each(280),
+    Op.SELECT: _each(330),
+    Op.GATHER: _each(220),
+    Op.SUM: _row(90),
+    Op.MAX: _row(110),
+    Op.ARGMAX: _row(110),
+}
+"""Upper estimates, checked against the contract by tests/differential/test_native_evm.py."""
