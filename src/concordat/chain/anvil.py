@@ -8,9 +8,7 @@ a signal, which also happens when this process dies; the newer readable file win
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gzip
-import json
 import os
 import shutil
 import socket
@@ -22,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from concordat.chain.accounts import Account, development_accounts
+from concordat.chain.answers import quantity
+from concordat.chain.anvil_state import ChainState
 from concordat.chain.child import ChildProcess, end_orphan
-from concordat.chain.rpc import Endpoint, quantity
+from concordat.chain.rpc import Endpoint
 from concordat.primitives.encoding import from_hex, to_hex
-from concordat.primitives.errors import ConcordatError, ConfigurationError, EndpointError, StorageError
+from concordat.primitives.errors import ConcordatError, ConfigurationError, EndpointError
 from concordat.primitives.units import Address
 
 __all__ = ["AnvilNode", "find_anvil"]
@@ -100,7 +100,7 @@ class AnvilNode:
         self._binary = binary
         self._child: ChildProcess | None = None
         self._endpoint: Endpoint | None = None
-        self._lock_file: int | None = None
+        self._state = ChainState(self._folder)
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
         self._kept_head = ""
@@ -150,7 +150,7 @@ class AnvilNode:
             return self
         binary = self._binary or find_anvil()
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._hold()
+        self._state.hold()
         try:
             end_orphan(self._folder / "anvil.pid", str(self._folder))
             for last in (False, False, True):
@@ -179,8 +179,6 @@ class AnvilNode:
             with contextlib.suppress(EndpointError):
                 self._write_state()
         self._end()
-        if not self._keeps:
-            shutil.rmtree(self._folder, ignore_errors=True)
 
     def crash(self) -> None:
         """SIGKILL it, as a power cut would, for fault tests."""
@@ -224,48 +222,11 @@ class AnvilNode:
     def _write_state(self) -> None:
         with self._writing:
             head = self.endpoint.call("eth_getBlockByNumber", "latest", False)["hash"]
-            if head == self._kept_head:
-                return
-            state = gzip.decompress(from_hex(self.endpoint.call("anvil_dumpState")))
-            path = self._folder / "chain.json.new"
-            with path.open("wb") as file:
-                file.write(state)
-                file.flush()
-                os.fsync(file.fileno())
-            path.replace(self._folder / "chain.json")
-            self._kept_head = head
-
-    def _state_to_load(self) -> Path | None:
-        """The newest state file that can be read whole."""
-        paths = [path for name in ("chain.json", "exit.json") if (path := self._folder / name).exists()]
-        for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
-            with contextlib.suppress(ValueError):
-                if isinstance(json.loads(path.read_bytes()), dict):
-                    return path
-        if paths:
-            raise StorageError(
-                f"The chain's state in {self._folder} cannot be read.",
-                code="ChainStateCorrupt",
-                hint="Move the folder away to begin a new chain.",
-            )
-        return None
+            if head != self._kept_head:
+                self._state.write(gzip.decompress(from_hex(self.endpoint.call("anvil_dumpState"))))
+                self._kept_head = head
 
     # -- process -----------------------------------------------------------------------------------------------------
-
-    def _hold(self) -> None:
-        if self._lock_file is not None:
-            return
-        handle = os.open(self._folder / "anvil.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(handle)
-            raise StorageError(
-                f"Another process runs a chain in {self._folder}.",
-                code="ChainHeld",
-                hint="Stop it first, or use another folder.",
-            ) from error
-        self._lock_file = handle
 
     def _command(self, binary: Path, ready: Path) -> list[str]:
         options: dict[str, Any] = {
@@ -278,9 +239,9 @@ class AnvilNode:
         }
         if self._keeps:
             options |= {
-                "dump-state": self._folder / "exit.json",
-                "state-interval": 10**9,
-                "load-state": self._state_to_load(),
+                "dump-state": self._state.on_exit,
+                "state-interval": 10**9,  # we do this ourselves, whole or not at all
+                "load-state": self._state.newest(),
             }
         given = [f"--{name}={value}" for name, value in options.items() if value is not None]
         return [str(binary), "--quiet", *given]
@@ -313,9 +274,9 @@ class AnvilNode:
         if self._child is not None:
             self._child.end()
             self._child = None
-        if self._lock_file is not None:
-            os.close(self._lock_file)
-            self._lock_file = None
+        self._state.let_go()
+        if not self._keeps:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _fail(self, what: str) -> None:
         output = self._child.output().strip() if self._child else ""

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from concordat.chain.accounts import Signer
+from concordat.chain.answers import Refusal, quantity
 from concordat.chain.contracts import contract, packaged
 from concordat.chain.deployment import Deployment, read
 from concordat.chain.envelope import contract_address
-from concordat.chain.rpc import Endpoint, Refusal, quantity
+from concordat.chain.rpc import Endpoint
 from concordat.chain.transactions import TransactionSender
 from concordat.primitives.encoding import ZERO_ADDRESS, from_hex, to_hex
 from concordat.primitives.errors import ConfigurationError, EndpointError, TransactionError

@@ -9,7 +9,7 @@ from concordat.chain.anvil import AnvilNode
 from concordat.chain.contracts import contract
 from concordat.chain.deployment import Deployment
 from concordat.chain.ledger import EvmLedger
-from concordat.chain.transactions import Patience
+from concordat.chain.waiting import Patience
 from concordat.primitives.units import Address, Amount, Seconds, Timestamp
 
 __all__ = ["DevelopmentLedger"]

@@ -7,17 +7,20 @@ would be refused is refused by simulation on the pending block, and costs nothin
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from concordat.chain.accounts import Signer
+from concordat.chain.answers import Refusal, quantity
 from concordat.chain.contracts import contract
 from concordat.chain.deployment import Deployment, read
 from concordat.chain.envelope import SignedTransaction, call_of
+from concordat.chain.events import Cursor, EventFollower
 from concordat.chain.logs import block_times, fetch_logs
-from concordat.chain.rpc import Endpoint, Refusal, quantity
-from concordat.chain.transactions import Patience, TransactionSender
+from concordat.chain.rpc import Endpoint
+from concordat.chain.transactions import TransactionSender
 from concordat.chain.translate import call_for, error_for, event_of, placed
+from concordat.chain.waiting import Patience
 from concordat.primitives.encoding import checksum_address, from_hex, to_hex
 from concordat.primitives.errors import (
     ConfigurationError,
@@ -65,10 +68,8 @@ class EvmLedger:
         signers: Iterable[Signer] = (),
         *,
         patience: Patience | None = None,
-        trusted: bool = False,
     ) -> None:
-        if not trusted:
-            deployment.verify(endpoint)
+        deployment.verify(endpoint)
         self.endpoint, self.deployment = endpoint, deployment
         self.domain, self.parameters = deployment.domain, deployment.parameters
         self.vault, self.token_domain = deployment.vault, deployment.token_domain
@@ -231,9 +232,7 @@ class EvmLedger:
 
     @staticmethod
     def _reverted(refusal: Refusal) -> Exception:
-        if not refusal.data and "revert" not in refusal.text.lower():
-            return refusal
-        return error_for(refusal.data, refusal.text)
+        return error_for(refusal.data, refusal.text) if refusal.reverted else refusal
 
     def _decoded(self, logs: Any) -> list[tuple[Any, Event]]:
         """Protocol events among some logs, each with its log."""
@@ -277,7 +276,17 @@ class EvmLedger:
         """All events in blocks ``start … end``, both included."""
         first = max(start, self.deployment.block)
         last = self.head() if end is None else end
-        decoded = self._decoded(fetch_logs(self.endpoint, list(self._names), first, last))
+        return self.placed(fetch_logs(self.endpoint, list(self._names), first, last))
+
+    def follower(self, *, cursor: Cursor | None = None, confirmations: int = 0) -> EventFollower:
+        """A follower of the deployment's logs; :meth:`placed` makes events of them."""
+        return EventFollower(
+            self.endpoint, self._names, start=self.deployment.block, cursor=cursor, confirmations=confirmations
+        )
+
+    def placed(self, logs: Sequence[dict[str, Any]]) -> list[Placed]:
+        """Protocol events among some logs, with their places."""
+        decoded = self._decoded(logs)
         times = block_times(self.endpoint, [log for log, _ in decoded])
         return [placed(event, log, times[log["blockNumber"]]) for log, event in decoded]
 

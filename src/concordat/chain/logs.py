@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from concordat.chain.rpc import Endpoint, Refusal, quantity
+from concordat.chain.answers import Refusal, quantity
+from concordat.chain.rpc import Endpoint
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import EndpointError
 from concordat.primitives.units import Address

@@ -24,10 +24,10 @@ from itertools import count
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from concordat.primitives.encoding import from_hex
-from concordat.primitives.errors import ConfigurationError, EndpointError, InputError
+from concordat.chain.answers import Refusal, quantity, refusal_in
+from concordat.primitives.errors import ConfigurationError, EndpointError
 
-__all__ = ["Endpoint", "Refusal", "quantity"]
+__all__ = ["Endpoint"]
 
 MAX_ANSWER_BYTES = 256 << 20
 """An endpoint that sends more than this is lying or broken."""
@@ -43,19 +43,6 @@ _WRITES = frozenset(
     }
 )
 _LIMIT_EXCEEDED = -32005
-
-
-class Refusal(EndpointError):
-    """The endpoint understood the request and refused it.
-
-    Fields: ``number`` (JSON-RPC error code), ``text`` (its message), ``data`` (revert data, empty if there is none).
-    """
-
-    def __init__(self, number: int, text: str, data: bytes, where: str) -> None:
-        super().__init__(f"{where} refused: {text} ({number}).", code="Refusal", number=number, text=text)
-        self.number = number
-        self.text = text
-        self.data = data
 
 
 class Endpoint:
@@ -287,14 +274,14 @@ class Endpoint:
 
     def _match(self, answer: Any, ids: list[int], partial: bool) -> list[Any]:
         if isinstance(answer, dict) and answer.get("error") is not None:
-            raise _refusal(answer["error"], self.name)
+            raise refusal_in(answer["error"], self.name)
         items = [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []
         by_id = {item["id"]: item for item in items if isinstance(item.get("id"), int)}
         results: list[Any] = []
         for number in ids:
             item = by_id.get(number, {})
             if item.get("error") is not None:
-                refusal = _refusal(item["error"], self.name)
+                refusal = refusal_in(item["error"], self.name)
                 if not partial:
                     raise refusal
                 results.append(refusal)
@@ -303,42 +290,6 @@ class Endpoint:
             else:
                 raise EndpointError(f"{self.name} answered another question.", code="EndpointGarbage")
         return results
-
-
-def quantity(value: Any, where: str = "The endpoint") -> int:
-    """Whole number of a JSON-RPC quantity (``0x…``).
-
-    Raises
-    ------
-    EndpointError
-        If it is something else.
-    """
-    try:
-        number = int(value, 16)
-    except (TypeError, ValueError) as error:
-        raise EndpointError(f"{where} sent {str(value)[:40]!r} for a number.", code="EndpointGarbage") from error
-    return number
-
-
-def _refusal(error: Any, where: str) -> Refusal:
-    if not isinstance(error, dict):
-        return Refusal(0, str(error)[:200], b"", where)
-    number = error.get("code")
-    return Refusal(
-        number if isinstance(number, int) else 0, str(error.get("message", ""))[:500], _data(error.get("data")), where
-    )
-
-
-def _data(data: Any) -> bytes:
-    """Revert data, wherever the node family puts it: a string, or nested under ``data`` or ``originalError``."""
-    if isinstance(data, dict):
-        return _data(data.get("data", data.get("originalError")))
-    if not isinstance(data, str):
-        return b""
-    try:
-        return from_hex("0x" + data.split("0x", 1)[1]) if "0x" in data else b""
-    except InputError:
-        return b""
 
 
 def _basic(user: str, password: str) -> str:

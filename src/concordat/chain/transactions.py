@@ -16,43 +16,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
 from concordat.chain.accounts import Signer
+from concordat.chain.answers import Refusal, quantity
 from concordat.chain.envelope import Call, Fees, SignedTransaction, call_of, sign_call
 from concordat.chain.nonces import NonceBook
-from concordat.chain.rpc import Endpoint, Refusal, quantity
+from concordat.chain.pool import HISTORY, already_there, dearer, fees_now, refused_by_pool, within
+from concordat.chain.rpc import Endpoint
+from concordat.chain.waiting import Patience, Waiter
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import EndpointError, TransactionError
 from concordat.primitives.units import Address
 
-__all__ = ["Patience", "TransactionSender"]
+__all__ = ["TransactionSender"]
 
 SEND_ATTEMPTS = 8
 """How often `send` takes another nonce before it gives up."""
-_TRY_AGAIN = ("NonceSpent", "Underpriced")
 OFFER_ATTEMPTS = 4
 """How often the same bytes are offered to an endpoint that does not answer."""
-_SUPERSEDED_LOOKS = 5
-"""Consecutive looks that must agree before a transaction counts as superseded (an endpoint may lag behind itself)."""
-_KNOWN = ("already known", "already imported", "known transaction", "alreadyknown", "already in mempool")
-_TAKEN = ("nonce too low", "replacement", "nonce has already been used", "invalid nonce", "old nonce")
-_CHEAP = ("underpriced", "block base fee", "fee too low")
-_UNFUNDED = ("insufficient funds",)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to wait, and for what."""
-
-    confirmations: int = 0
-    """Blocks that must lie on top of a transaction's block."""
-    reprice_after: float = 30.0
-    """Seconds without being mined before a transaction is sent again at a higher price."""
-    give_up_after: float = 300.0
-    """Seconds before waiting ends with ``Stuck``."""
+_TRY_AGAIN = ("NonceSpent", "Underpriced")
 
 
 class TransactionSender:
@@ -138,7 +123,7 @@ class TransactionSender:
             call["to"] = to_hex(to)
         asked: list[tuple[str, list[Any]]] = [
             ("eth_getTransactionCount", [to_hex(sender), "pending"]),
-            ("eth_feeHistory", ["0x4", "latest", [50]]),
+            HISTORY,
         ]
         if gas is None:
             asked.append(("eth_estimateGas", [call, "pending"]))
@@ -148,27 +133,11 @@ class TransactionSender:
                 raise answer
         estimate = answers[2] if gas is None else None
         if isinstance(estimate, Refusal):
-            if estimate.data or "revert" in estimate.text.lower():
+            if estimate.reverted:
                 raise estimate
             estimate = self._endpoint.call("eth_estimateGas", call)  # some nodes do not estimate on "pending"
         limit = gas if gas is not None else quantity(estimate) * (100 + self._margin) // 100
-        return quantity(answers[0]), self._fees(answers[1]), limit
-
-    def _fees(self, history: Any) -> Fees:
-        """Twice the next block's base fee plus a usual tip: good for six full blocks in a row."""
-        base = quantity(history["baseFeePerGas"][-1])
-        tips = sorted(quantity(row[0]) for row in history.get("reward") or [] if row)
-        tip = tips[len(tips) // 2] if tips else 0
-        return self._within_ceiling(Fees(max_fee=2 * base + max(tip, 1), tip=max(tip, 1)))
-
-    def _within_ceiling(self, fees: Fees) -> Fees:
-        if self._ceiling is not None and fees.max_fee > self._ceiling:
-            raise TransactionError(
-                f"The chain asks for {fees.max_fee} wei per gas, more than the ceiling of {self._ceiling}.",
-                code="FeeTooHigh",
-                hint="Wait for a quieter time or raise the ceiling.",
-            )
-        return fees
+        return quantity(answers[0]), within(self._ceiling, fees_now(answers[1])), limit
 
     # -- broadcast ---------------------------------------------------------------------------------------------------
 
@@ -211,27 +180,11 @@ class TransactionSender:
 
     def _judge(self, refusal: Refusal, signed: SignedTransaction) -> None:
         """Return if the endpoint has these very bytes; raise what its refusal means otherwise."""
-        text = refusal.text.lower()
-        if any(word in text for word in _KNOWN):
+        if already_there(refusal):
             return
-        if any(word in text for word in _TAKEN):
-            if self._known(signed.hash):
-                return
-            raise TransactionError(
-                "Another transaction of this account has this nonce.",
-                code="NonceSpent",
-                hint="Prepare it again; somebody else uses the same key.",
-                transaction=to_hex(signed.hash),
-            ) from refusal
-        if any(word in text for word in _CHEAP):
-            raise TransactionError(
-                "The chain's fees rose above the offer.", code="Underpriced", hint="Prepare it again."
-            ) from refusal
-        if any(word in text for word in _UNFUNDED):
-            raise TransactionError(
-                "The account cannot pay for gas.", code="Unfunded", hint="Send it some of the chain's coin."
-            ) from refusal
-        raise TransactionError(f"The chain refused the transaction: {refusal.text}.", code="Refused") from refusal
+        error = refused_by_pool(refusal)
+        if error.code != "NonceSpent" or not self._known(signed.hash):
+            raise error from refusal
 
     # -- wait --------------------------------------------------------------------------------------------------------
 
@@ -257,77 +210,32 @@ class TransactionSender:
         ------
         TransactionError
             ``NonceSpent`` or ``Stuck``.
+        EndpointError
+            If the endpoint is out of reach for too long.
         """
-        patience = patience or self._patience
-        sent, began = [signed], self._clock()
-        pause, lost, last_sent = 0.002, 0, began
-        while True:
-            receipt, used_up = self._find(sent, patience.confirmations)
-            if receipt is not None:
-                return receipt
-            lost = lost + 1 if used_up else 0
-            if lost >= _SUPERSEDED_LOOKS:
-                raise TransactionError(
-                    "Another transaction with the same nonce was mined instead.",
-                    code="NonceSpent",
-                    hint="Look at the chain's state, then prepare it again if it is still wanted.",
-                    transaction=to_hex(signed.hash),
-                )
-            now = self._clock()
-            if now - began > patience.give_up_after:
-                raise TransactionError(
-                    f"The transaction was not mined within {patience.give_up_after:g} s.",
-                    code="Stuck",
-                    hint="Its bytes stay valid: broadcast them again later, or price it up.",
-                    transaction=to_hex(sent[-1].hash),
-                )
-            if now - last_sent > patience.reprice_after:
-                last_sent = now
-                self._push(sent, signer, on_reprice)
-            self._pause.wait(pause)
-            pause = min(pause * 1.5, 0.5)
 
-    def _find(self, sent: list[SignedTransaction], depth: int) -> tuple[dict[str, Any] | None, bool]:
-        """Receipt that is deep enough; and whether the nonce is used although none of these has a receipt."""
-        asked: list[tuple[str, list[Any]]] = [("eth_getTransactionReceipt", [to_hex(one.hash)]) for one in sent]
-        asked += [("eth_getTransactionCount", [to_hex(sent[0].sender), "latest"]), ("eth_blockNumber", [])]
-        *receipts, count, head = self._endpoint.batch(asked)
-        receipt = next((item for item in receipts if item and item.get("blockNumber")), None)
-        if receipt is None:
-            return None, quantity(count) > sent[0].nonce
-        if quantity(head) - quantity(receipt["blockNumber"]) < depth:
-            return None, False
-        if depth:
-            block = self._endpoint.call("eth_getBlockByNumber", receipt["blockNumber"], False)
-            if not block or block["hash"] != receipt["blockHash"]:
-                return None, False
-        return receipt, False
+        def dearer(last: SignedTransaction) -> SignedTransaction:
+            assert signer is not None
+            replacement = self.reprice(last, signer)
+            if on_reprice is not None:
+                on_reprice(replacement)
+            return replacement
 
-    def _push(
-        self,
-        sent: list[SignedTransaction],
-        signer: Signer | None,
-        on_reprice: Callable[[SignedTransaction], None] | None,
-    ) -> None:
-        """Send the latest version again; if it had its chance and the signer is here, a dearer one."""
-        try:
-            if signer is not None:
-                dearer = self.reprice(sent[-1], signer)
-                if on_reprice is not None:
-                    on_reprice(dearer)
-                sent.append(dearer)
-            self._offer(sent[-1])
-        except (EndpointError, TransactionError):
-            return  # mined meanwhile, or out of reach: the next look will tell
+        return Waiter(
+            self._endpoint,
+            signed,
+            patience or self._patience,
+            offer=self._offer,
+            dearer=dearer if signer is not None else None,
+            clock=self._clock,
+        ).run()
 
     def reprice(self, signed: SignedTransaction, signer: Signer) -> SignedTransaction:
         """The same call under the same nonce, at least 12.5 % dearer in both fees and no cheaper than today's price."""
+        method, params = HISTORY
+        today = fees_now(self._endpoint.call(method, *params))
         call = call_of(signed.raw)
-        today = self._fees(self._endpoint.call("eth_feeHistory", "0x4", "latest", [50]))
-        fees = Fees(
-            max_fee=max(today.max_fee, call.fees.max_fee * 9 // 8 + 1), tip=max(today.tip, call.fees.tip * 9 // 8 + 1)
-        )
-        return sign_call(replace(call, fees=self._within_ceiling(fees)), signer)
+        return sign_call(replace(call, fees=within(self._ceiling, dearer(call.fees, today))), signer)
 
     # -- all at once -------------------------------------------------------------------------------------------------
 

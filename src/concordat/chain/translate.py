@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from concordat.chain.answers import quantity
 from concordat.chain.contracts import contract, custom_error
-from concordat.chain.rpc import quantity
 from concordat.primitives.encoding import from_hex
 from concordat.primitives.errors import ConcordatError, InputError, TransactionError
 from concordat.primitives.units import Bytes32, Timestamp
