@@ -25,6 +25,7 @@ from concordat.graph.trace import GraphJudge
 from concordat.primitives.encoding import ZERO_ADDRESS, from_hex, to_hex
 from concordat.primitives.errors import ProtocolError
 from concordat.primitives.units import Address
+from concordat.protocol.events import FraudProven, LeafRevealed
 from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.ledger import BURN_ADDRESS
 from concordat.protocol.memory import MemoryLedger
@@ -39,7 +40,7 @@ from concordat.testing.tiny import TinyModel
 SEQUENCES = int(os.environ.get("CONCORDAT_DIFF_SEQUENCES", "1000"))
 SEED = int(os.environ.get("CONCORDAT_DIFF_SEED", "7992"))
 PARTS = 10
-LENGTH = 14
+LENGTH = 16
 MODEL = TinyModel()
 ACTORS = [Actor(f"actor {i}") for i in range(5)]
 MINTED, DEPOSITED = 30_000_000, (20_000_000, 20_000_000, 12_000_000, 12_000_000, 3_000_000)
@@ -183,12 +184,16 @@ def test_market_on_chain_answers_any_conversation_as_the_rules_do(chain, part):
         chain.compare_end(talk.end)
 
 
-def test_conversations_reach_every_message_and_most_refusals(chain):
-    base, reached = chain.reference(), Counter()
+def test_conversations_reach_every_message_every_refusal_and_whole_dissections(chain):
+    base, reached, dissected = chain.reference(), Counter(), 0
     for number in range(max(SEQUENCES, 1000)):
-        talk = hold(base, SEED + number)
+        talk, leaves = hold(base, SEED + number), set()
         for step, heard in zip(talk.steps, talk.heard, strict=True):
             reached[type(step.message), heard.refused] += 1
+            for event in heard.events:
+                if isinstance(event, LeafRevealed):
+                    leaves.add((event.order_id, event.challenger))
+                dissected += isinstance(event, FraudProven) and (event.order_id, event.challenger) in leaves
     assert {kind for kind, refused in reached if not refused} == set(get_args(Message))
-    unreachable = {"TooManyDisputes", "AmountTooLarge"}
-    assert set(REFUSALS) - {refused for _, refused in reached} <= unreachable
+    assert set(REFUSALS) - {refused for _, refused in reached} <= {"TooManyDisputes", "AmountTooLarge"}
+    assert dissected >= 5

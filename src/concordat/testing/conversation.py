@@ -8,7 +8,7 @@ the deployed contracts). All randomness comes from the caller's dice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Protocol
 
@@ -218,20 +218,28 @@ class Conversation:
     def _sensible(self, case: Case, dice: Random) -> list[type]:
         key, world = self.venue.id_of(case.order), self.ledger.world
         state = world.order(key)
-        disputes = self._disputes(key).values()
+        disputes = self._disputes(key)
         if state.status is OrderStatus.NONE:
             return [Accept, Accept, *[AcceptAndSubmit] * 6, AcceptAndProve, Deposit]
         if state.status is OrderStatus.FUNDED:
             return [*[Submit] * 6, Prove, Expire, Expire, Cancel]
         if state.status.terminal:
             return [CloseDispute] if disputes else [Withdraw, Deposit, Finalize]
+        due = [self._due(case, who, dispute) for who, dispute in disputes.items()]
+        if due and dice.random() < 0.7:
+            return due
         if dice.random() < 0.2:
             return [Release, Finalize, Prove, Prove, Cancel, Submit]
-        moves: list[type] = [OpenDispute, CommitFind]
-        moves += [{ElementProof: ProveElement, OutputProof: ProveOutput}[type(p)] for p, _ in case.plans.values()] * 2
-        for dispute in disputes:
-            moves += [_DUE[dispute.turn][dispute.height == 0]] * 6 + [TimeOut] * 2
-        return moves
+        planned = [_PROVING[type(proof)] for proof, _ in case.plans.values()]
+        return [OpenDispute, OpenDispute, CommitFind, *planned, *planned, *[TimeOut] * len(due)]
+
+    def _due(self, case: Case, challenger: Address, dispute: Dispute) -> type:
+        """The move that a dispute waits for."""
+        if dispute.turn is Turn.PROVIDER:
+            return Reveal if dispute.height else RevealLeaf
+        if dispute.turn is Turn.CHALLENGER_PICKS:
+            return Pick
+        return ProveElement if challenger in case.plans else CommitFind
 
     def _disputes(self, key: OrderId) -> dict[Address, Dispute]:
         return {who: dispute for (order, who), dispute in self.ledger.world.disputes.items() if order == key}
@@ -322,7 +330,7 @@ class Conversation:
     # -- court -------------------------------------------------------------------------------------------------------
 
     def _commit_find(self, case: Case, dice: Random) -> Proposal:
-        sender, key = self._anybody(dice), self.venue.id_of(case.order)
+        sender, key = self._challenger(case, dice, (Turn.CHALLENGER_PROVES, True)), self.venue.id_of(case.order)
         proof = case.work.prove_output(dice) if dice.random() < 0.3 else case.work.prove_element(dice)
         proof, salt = case.plans.setdefault(sender.address, (proof, Bytes32(dice.randbytes(32))))
         return sender, CommitFind(digest=find_digest(key, proof.tile, sender.address, salt))
@@ -332,8 +340,12 @@ class Conversation:
     ) -> tuple[Actor, ElementProof | OutputProof, Bytes32]:
         planned = [a for a in self.actors if a.address in case.plans and isinstance(case.plans[a.address][0], kind)]
         if planned and dice.random() < 0.95:
-            sender = dice.choice(planned)
-            return sender, *case.plans[sender.address]
+            due = self._challenger(case, dice, (Turn.CHALLENGER_PROVES, True))
+            sender = due if due in planned else dice.choice(planned)
+            proof, salt = case.plans[sender.address]
+            if dice.random() < 0.15:
+                proof = replace(proof, claimed=spoil(proof.claimed, dice))
+            return sender, proof, salt
         proof = case.work.prove_element(dice) if kind is ElementProof else case.work.prove_output(dice)
         return self._anybody(dice), proof, Bytes32(dice.randbytes(32))
 
@@ -396,9 +408,4 @@ class Conversation:
 
 _POLICIES = [*[[1, 2], [2], [1], [3], [3, 128], [1, 130], [0, 3, 0, 4]] * 3, []]
 """Clauses: native or fraud-provable; one of them; both; with the client's word; in no canonical form; none."""
-_DUE: dict[Turn, tuple[type, type]] = {
-    Turn.PROVIDER: (Reveal, RevealLeaf),
-    Turn.CHALLENGER_PICKS: (Pick, Pick),
-    Turn.CHALLENGER_PROVES: (ProveElement, ProveElement),
-}
-"""The move that is due, above the leaves and at them."""
+_PROVING: dict[type, type] = {ElementProof: ProveElement, OutputProof: ProveOutput}
