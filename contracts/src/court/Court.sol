@@ -31,6 +31,9 @@ contract Court is ICourt, OrderDomain {
 
     mapping(bytes32 digest => uint256 blockNumber) private _finds;
     mapping(bytes32 orderId => mapping(address challenger => DisputeSlot)) private _disputes;
+    /// @dev Orders slashed while more disputes than the successful one were open. An open dispute keeps its order
+    /// DELIVERED in every other way, so a move need not ask the market.
+    mapping(bytes32 orderId => bool) private _slashedUnderDispute;
 
     /// @param market_ Address at which the market is or will be deployed.
     /// @param vault_ Address at which the vault is or will be deployed.
@@ -40,8 +43,9 @@ contract Court is ICourt, OrderDomain {
     constructor(IMarket market_, IVault vault_, uint256 moveTime, uint256 respondentCost, uint256 disputePriceShare)
         OrderDomain(address(market_))
     {
-        if (moveTime == 0 || moveTime > type(uint32).max || respondentCost > type(uint96).max || disputePriceShare > 100)
-        {
+        if (
+            moveTime == 0 || moveTime > type(uint32).max || respondentCost > type(uint96).max || disputePriceShare > 100
+        ) {
             revert BadParameters();
         }
         MARKET = market_;
@@ -138,12 +142,13 @@ contract Court is ICourt, OrderDomain {
         (bytes32 id, DisputeSlot slot) = _open(order, msg.sender);
         if (slot.turn() != Turn.CHALLENGER_PICKS) revert WrongTurn();
         if (block.timestamp > slot.deadline()) revert TooLate();
-        if (!slot.isRow(children)) revert BadChildren();
-        if (index >= children.length) revert BadIndex();
+        bool whole = children.length == 1 << slot.levels();
+        if (!(whole ? slot.isRow(children) : slot.isChildWithPath(children, index))) revert BadChildren();
+        if (index >> slot.levels() != 0) revert BadIndex();
         // EFFECT
+        bytes32 child = children[whole ? index : 0];
         uint256 deadline = block.timestamp + MOVE_TIME;
-        _disputes[id][msg.sender] =
-            Dissection.open(children[index], slot.height() - slot.levels(), Turn.PROVIDER, deadline);
+        _disputes[id][msg.sender] = Dissection.open(child, slot.height() - slot.levels(), Turn.PROVIDER, deadline);
         // EVENT
         emit ChildPicked(id, msg.sender, index, uint40(deadline));
     }
@@ -168,13 +173,12 @@ contract Court is ICourt, OrderDomain {
         // CHECK
         (bytes32 id, DisputeSlot slot) = _open(order, challenger);
         if (block.timestamp <= slot.deadline()) revert NotTimedOut();
-        // EFFECT, EVENT
-        _disputes[id][challenger] = DisputeSlot.wrap(0);
         if (slot.turn() == Turn.PROVIDER) {
-            MARKET.slash(id, order.client, order.provider, order.price, order.bond, challenger);
-            emit DisputeClosed(id, challenger);
-            VAULT.unlock(challenger, _bond(order.price));
+            // EFFECT, EVENT
+            _slash(id, _state(id), order, challenger);
         } else {
+            // EFFECT, EVENT
+            _disputes[id][challenger] = DisputeSlot.wrap(0);
             uint40 until = MARKET.disputeClosed(id, block.timestamp + order.window);
             uint256 burned = _bond(order.price) - RESPONDENT_COST;
             emit DisputeLost(id, challenger, RESPONDENT_COST, burned, until);
@@ -242,9 +246,13 @@ contract Court is ICourt, OrderDomain {
     }
 
     function _open(Order calldata order, address challenger) private view returns (bytes32 id, DisputeSlot slot) {
-        (id,) = _delivered(order);
+        id = _orderId(order);
         slot = _disputes[id][challenger];
-        if (DisputeSlot.unwrap(slot) == 0) revert NoDispute();
+        if (DisputeSlot.unwrap(slot) == 0) {
+            _delivered(order);
+            revert NoDispute();
+        }
+        if (_slashedUnderDispute[id]) revert WrongStatus();
     }
 
     /// @dev A find serves once; its slot is cleared, which gives gas back. A find of this block is not good enough, or
@@ -272,10 +280,15 @@ contract Court is ICourt, OrderDomain {
         // EVENT
         emit FraudProven(id, msg.sender, tile);
         // EFFECT, EVENT
-        MARKET.slash(id, order.client, order.provider, order.price, order.bond, msg.sender);
-        if (slot.openDisputes() != 0 && DisputeSlot.unwrap(_disputes[id][msg.sender]) != 0) {
-            _close(id, order, msg.sender);
-        }
+        _slash(id, slot, order, msg.sender);
+    }
+
+    /// @dev Slashes an order, gives the successful challenger's bond back, and remembers if others still wait for theirs.
+    function _slash(bytes32 id, OrderSlot slot, Order calldata order, address challenger) private {
+        bool own = slot.openDisputes() != 0 && DisputeSlot.unwrap(_disputes[id][challenger]) != 0;
+        if (slot.openDisputes() > (own ? 1 : 0)) _slashedUnderDispute[id] = true;
+        MARKET.slash(id, order.client, order.provider, order.price, order.bond, challenger);
+        if (own) _close(id, order, challenger);
     }
 
     /// @dev Only market and vault have been called so far, and neither calls anybody when it slashes.

@@ -35,6 +35,17 @@ library Dissection {
         return children.length == 1 << slot.levels() && slot.isNode(fold(children));
     }
 
+    /// @notice Whether this is one of the descendants, followed by its siblings from the bottom up.
+    function isChildWithPath(DisputeSlot slot, bytes32[] calldata shown, uint256 index) internal pure returns (bool) {
+        if (shown.length != slot.levels() + 1) return false;
+        bytes32 hash = shown[0];
+        for (uint256 i = 1; i < shown.length; ++i) {
+            hash = index & 1 == 0 ? _pair(hash, shown[i]) : _pair(shown[i], hash);
+            index >>= 1;
+        }
+        return slot.isNode(hash);
+    }
+
     /// @notice Whether a hash is the node in question.
     function isNode(DisputeSlot slot, bytes32 hash) internal pure returns (bool) {
         return _leading(hash) == _leading(bytes32(DisputeSlot.unwrap(slot)));
@@ -80,6 +91,15 @@ library Dissection {
             height: uint8(slot.height()),
             turn: slot.turn()
         });
+    }
+
+    function _pair(bytes32 left, bytes32 right) private pure returns (bytes32 hash) {
+        // The scratch space holds exactly the two.
+        assembly ("memory-safe") {
+            mstore(0x00, left)
+            mstore(0x20, right)
+            hash := keccak256(0x00, 0x40)
+        }
     }
 
     function _leading(bytes32 hash) private pure returns (uint256) {

@@ -119,14 +119,8 @@ interface IMarket {
 
     /// @notice Court only: an order's escrow and bond are split between client, challenger and nobody.
     /// @dev The court has hashed an order with these parties and amounts to `orderId` and has seen that it is DELIVERED.
-    function slash(
-        bytes32 orderId,
-        address client,
-        address provider,
-        uint256 price,
-        uint256 bond,
-        address challenger
-    ) external;
+    function slash(bytes32 orderId, address client, address provider, uint256 price, uint256 bond, address challenger)
+        external;
 
     /// @notice Court only: one more dispute blocks payment.
     function disputeOpened(bytes32 orderId) external;

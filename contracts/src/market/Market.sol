@@ -50,7 +50,8 @@ contract Market is IMarket, OrderDomain {
         uint256 slashClient,
         address[8] memory modules
     ) OrderDomain(address(this)) {
-        bool sharesFit = noShowShare <= 100 && slashChallenger <= 100 && slashClient <= 100 - slashChallenger;
+        bool sharesFit =
+            noShowShare <= 100 && slashChallenger <= 100 && slashClient <= 100 - slashChallenger;
         bool ownKindsFree = modules[uint256(EvidenceKind.FRAUD_PROVABLE)] == address(0)
             && modules[uint256(EvidenceKind.CLIENT_RELEASE)] == address(0);
         if (!sharesFit || !ownKindsFree) revert BadParameters();
@@ -107,13 +108,9 @@ contract Market is IMarket, OrderDomain {
     // -- evidence ----------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IMarket
-    function prove(
-        Order calldata order,
-        uint8 kind,
-        bytes calldata output,
-        bytes32 traceRoot,
-        bytes calldata proof
-    ) external {
+    function prove(Order calldata order, uint8 kind, bytes calldata output, bytes32 traceRoot, bytes calldata proof)
+        external
+    {
         bytes32 id = _orderId(order);
         OrderSlot slot = _orders[id];
         bytes32 outputHash = keccak256(output);
@@ -223,14 +220,10 @@ contract Market is IMarket, OrderDomain {
     // -- court -------------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IMarket
-    function slash(
-        bytes32 id,
-        address client,
-        address provider,
-        uint256 price,
-        uint256 bond,
-        address challenger
-    ) external onlyCourt {
+    function slash(bytes32 id, address client, address provider, uint256 price, uint256 bond, address challenger)
+        external
+        onlyCourt
+    {
         uint256 toChallenger = bond * SLASH_CHALLENGER / 100;
         uint256 compensation = bond * SLASH_CLIENT / 100;
         uint256 burned = bond - toChallenger - compensation;
@@ -311,13 +304,10 @@ contract Market is IMarket, OrderDomain {
         if (output.length == 0 || output.length > MAX_OUTPUT_BYTES) revert OutputSize();
     }
 
-    function _checkEvidence(
-        bytes32 id,
-        Order calldata order,
-        uint8 kind,
-        bytes calldata output,
-        bytes calldata proof
-    ) private view {
+    function _checkEvidence(bytes32 id, Order calldata order, uint8 kind, bytes calldata output, bytes calldata proof)
+        private
+        view
+    {
         address checker = kind < 8 ? _modules[kind] : address(0);
         if (checker == address(0)) revert NoModule();
         if (!order.evidence.names(kind)) revert NotInPolicy();
@@ -333,8 +323,7 @@ contract Market is IMarket, OrderDomain {
     function _deliver(bytes32 id, Order calldata order, bytes32 traceRoot, bytes calldata output) private {
         uint256 until = block.timestamp + order.window;
         // EFFECT
-        _orders[id] =
-            OrderSlots.delivered(until, OrderSlots.commit(id, order.provider, traceRoot, keccak256(output)));
+        _orders[id] = OrderSlots.delivered(until, OrderSlots.commit(id, order.provider, traceRoot, keccak256(output)));
         // EVENT
         emit Delivered(id, order.provider, traceRoot, output, uint40(until));
     }

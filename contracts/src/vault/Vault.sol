@@ -231,11 +231,12 @@ contract Vault is IVault {
 
     function _receive(Funding calldata funding, bytes calldata signature) private {
         if (signature.length != 65) revert BadSignature();
-        (bytes32 r, bytes32 s, uint8 v) =
-            (bytes32(signature[0:32]), bytes32(signature[32:64]), uint8(signature[64]));
-        try IERC3009(address(TOKEN)).receiveWithAuthorization(
-            funding.client, address(this), funding.price, 0, funding.acceptBy + 1, funding.orderId, v, r, s
-        ) {} catch (bytes memory reason) {
+        (bytes32 r, bytes32 s, uint8 v) = (bytes32(signature[0:32]), bytes32(signature[32:64]), uint8(signature[64]));
+        try IERC3009(address(TOKEN))
+            .receiveWithAuthorization(
+                funding.client, address(this), funding.price, 0, funding.acceptBy + 1, funding.orderId, v, r, s
+            ) {}
+        catch (bytes memory reason) {
             _explain(funding, signature, reason);
         }
     }
