@@ -1,0 +1,76 @@
+"""``concordat account``: names for keys."""
+
+from __future__ import annotations
+
+import secrets
+
+import click
+
+from concordat.chain.accounts import Account
+from concordat.cli.connect import connect
+from concordat.cli.output import command_errors, speaker_of
+from concordat.cli.settings import Settings
+from concordat.client.home import Home
+from concordat.primitives.encoding import checksum_address
+from concordat.primitives.errors import InputError
+from concordat.primitives.units import show_usd, usd
+
+__all__ = ["account"]
+
+
+@click.group()
+def account() -> None:
+    """Create accounts, look at balances, withdraw."""
+
+
+@account.command()
+@click.argument("name")
+@click.option("--import-key", is_flag=True, help="Ask for an existing private key.")
+@command_errors
+def new(name: str, import_key: bool) -> None:
+    """Create an encrypted keystore for NAME (password from CONCORDAT_PASSWORD, or asked for)."""
+    context = click.get_current_context()
+    settings = context.find_object(Settings) or Settings()
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise InputError(f"{name!r} is no account name: letters, digits, - and _.", code="BadName")
+    password = settings.password or click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    if import_key:
+        made = Account.from_hex(click.prompt("Private key", hide_input=True, err=True))
+    else:
+        made = Account(secrets.token_bytes(32))
+    path = Home(settings.home).keys / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made.save_keystore(path, password)
+    address = checksum_address(made.address)
+    speaker_of(context).result({"name": name, "address": address, "file": str(path)}, f"{address}  {path}")
+
+
+@account.command()
+@click.argument("name", required=False)
+@command_errors
+def show(name: str | None) -> None:
+    """What an account holds."""
+    context = click.get_current_context()
+    settings = context.find_object(Settings) or Settings()
+    with connect(settings) as network:
+        wallet = network.wallet(name or settings.account)
+    speaker = speaker_of(context)
+    rows = [
+        ("address", checksum_address(wallet.address)),
+        ("tokens", show_usd(wallet.tokens)),
+        ("in the vault, free", show_usd(wallet.free)),
+        ("in the vault, at risk", show_usd(wallet.locked)),
+    ]
+    speaker.result(dict(rows), lambda: speaker.table(wallet.name, ("", ""), rows))
+
+
+@account.command()
+@click.option("--amount", help="Dollars [everything free].")
+@command_errors
+def withdraw(amount: str | None) -> None:
+    """Take free balance out of the vault."""
+    context = click.get_current_context()
+    settings = context.find_object(Settings) or Settings()
+    with connect(settings) as network:
+        taken = network.withdraw(settings.account, usd(amount) if amount else None)
+    speaker_of(context).result({"withdrawn": show_usd(taken)}, f"withdrew {show_usd(taken)}")

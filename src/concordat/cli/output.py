@@ -1,0 +1,88 @@
+"""How commands speak: tables and sentences for people, one JSON envelope for programs, one place for errors."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from concordat.cli.settings import Settings
+from concordat.primitives.errors import ConcordatError, InputError
+
+__all__ = ["Speaker", "command_errors", "exit_code_for", "speaker_of"]
+
+Arguments = ParamSpec("Arguments")
+
+
+class Speaker:
+    """Prints results on stdout and progress on stderr."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._json = settings.json
+        self.quiet = settings.json
+        self.out = Console(highlight=False, soft_wrap=True)
+        self.log = Console(stderr=True, highlight=False, quiet=settings.json)
+
+    def result(self, data: Any, lines: Callable[[], None] | str) -> None:
+        """Print a result: `data` with ``--json``, else a sentence or whatever `lines` prints."""
+        if self._json:
+            click.echo(json.dumps({"ok": True, "data": data}, indent=2, sort_keys=True))
+        elif isinstance(lines, str):
+            self.out.print(lines, markup=False)
+        else:
+            lines()
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table."""
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        self.out.print(table)
+
+
+def speaker_of(context: click.Context) -> Speaker:
+    """The speaker of a running command."""
+    return Speaker(context.find_object(Settings) or Settings())
+
+
+def exit_code_for(error: ConcordatError) -> int:
+    """2 for what the caller can correct in his call, 1 for everything else."""
+    return 2 if isinstance(error, InputError) else 1
+
+
+def command_errors(function: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """Turn expected errors into a sentence (or the JSON envelope) and an exit code."""
+
+    @wraps(function)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        settings = click.get_current_context().find_object(Settings) or Settings()
+        try:
+            function(*args, **kwargs)
+        except ConcordatError as error:
+            _report(error, settings)
+            sys.exit(exit_code_for(error))
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+            sys.exit(130)
+
+    return run
+
+
+def _report(error: ConcordatError, settings: Settings) -> None:
+    if settings.json:
+        fields = {key: value.hex() if isinstance(value, bytes) else value for key, value in error.fields.items()}
+        body = {"code": error.code, "message": error.message, "hint": error.hint, "fields": fields}
+        click.echo(json.dumps({"ok": False, "error": body}, indent=2, sort_keys=True, default=str))
+        return
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[bold red]{error.code}[/] {error.message}")
+    if error.hint:
+        console.print(f"[dim]→ {error.hint}[/]")

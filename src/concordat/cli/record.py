@@ -1,0 +1,78 @@
+"""``concordat record``: read the transparency log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from concordat.cli.connect import connect
+from concordat.cli.output import command_errors, speaker_of
+from concordat.cli.settings import Settings
+from concordat.primitives.encoding import from_hex, to_hex
+from concordat.primitives.units import ModelId
+from concordat.protocol.evidence import kinds_in
+from concordat.protocol.verification import settled_orders
+from concordat.verify import check_sequence
+
+__all__ = ["record"]
+
+
+@click.group()
+def record() -> None:
+    """Read the transparency log."""
+
+
+@record.command("list")
+@click.option("--model", help="Only records of this model id.")
+@command_errors
+def list_(model: str | None) -> None:
+    """List records, oldest first."""
+    context = click.get_current_context()
+    speaker = speaker_of(context)
+    with connect(context.find_object(Settings) or Settings()) as network:
+        wanted = from_hex(model, length=32) if model else None
+        entries = [e for e in network.records.log.records() if wanted in (None, e.record.model)]
+    data = [
+        {
+            "index": e.index,
+            "order": to_hex(e.record.order_id),
+            "model": to_hex(e.record.model),
+            "sequence": e.record.sequence,
+            "time": datetime.fromtimestamp(e.record.time, UTC).isoformat(),
+            "evidence": sorted(kind.name.lower() for kind in kinds_in(e.record.gathered)),
+        }
+        for e in entries
+    ]
+    rows = [
+        (str(d["index"]), str(d["time"]), str(d["sequence"]), ", ".join(d["evidence"]), str(d["order"])) for d in data
+    ]
+    speaker.result(data, lambda: speaker.table("Records", ("#", "time", "sequence", "evidence", "order"), rows))
+
+
+@record.command()
+@click.argument("model")
+@command_errors
+def audit(model: str) -> None:
+    """Compare a model's records with the orders the chain settled: a left-out decision shows."""
+    context = click.get_current_context()
+    speaker = speaker_of(context)
+    with connect(context.find_object(Settings) or Settings()) as network:
+        identity = ModelId(from_hex(model, length=32))
+        settled = settled_orders(network.ledger.events(), identity)
+        records = [entry.record for entry in network.records.of_model(identity)]
+        findings = check_sequence(records, settled)
+    data = {"settled": len(settled), "recorded": len(records), "findings": [str(finding) for finding in findings]}
+    verdict = "nothing is missing, changed or out of order" if not findings else "\n".join(map(str, findings))
+    speaker.result(data, f"{len(settled)} settled, {len(records)} recorded: {verdict}")
+    context.exit(1 if findings else 0)
+
+
+@record.command()
+@command_errors
+def trust() -> None:
+    """Print this network's trust root; hand it to verifiers by another way than the bundles."""
+    context = click.get_current_context()
+    with connect(context.find_object(Settings) or Settings()) as network:
+        text = network.records.trust_root().encode()
+    speaker_of(context).result({"trust": text}, text.rstrip())

@@ -1,0 +1,81 @@
+"""All settings of the command line, built once from file, environment and flags, in that order of precedence."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from concordat.primitives.errors import ConfigurationError
+
+__all__ = ["ENVIRONMENT", "Settings", "load_settings"]
+
+ENVIRONMENT = {
+    "CONCORDAT_HOME": "home",
+    "CONCORDAT_URL": "url",
+    "CONCORDAT_ACCOUNT": "account",
+    "CONCORDAT_PASSWORD": "password",
+}
+"""Environment variables that are read, and the setting each fills."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a command needs to know about its surroundings."""
+
+    home: Path = field(default_factory=lambda: Path(platformdirs.user_data_dir("concordat")))
+    """Folder of one deployment: chain state, public data, log, journals, keys."""
+    url: str = "anvil://"
+    """Ledger: ``memory://``, ``anvil://`` (embedded chain in the home folder) or the JSON-RPC URL of any EVM chain."""
+    account: str = "client"
+    """Name of the account that pays and signs."""
+    password: str = field(default="", repr=False)
+    """Opens keystores; better given by environment than by flag."""
+    json: bool = False
+    """Print one JSON object instead of text."""
+
+
+def load_settings(
+    flags: Mapping[str, Any], *, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Settings:
+    """Settings from ``concordat.toml`` (in the working folder, else in the home folder), environment and flags.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is not TOML or names an unknown setting.
+    """
+    variables = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    given = {name: value for name, value in flags.items() if value not in (None, False)}
+    found = {target: variables[name] for name, target in ENVIRONMENT.items() if variables.get(name)}
+    home = Path(given.get("home") or found.get("home") or Settings().home)
+    for path in ((folder or Path.cwd()) / "concordat.toml", home / "concordat.toml"):
+        if path.exists():
+            values = _read(path)
+            break
+    merged = {**values, **found, **given}
+    if "home" in merged:
+        merged["home"] = Path(merged["home"]).expanduser().resolve()
+    return Settings(**merged)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(f"{path} is no settings file: {error}.", code="BadSettings") from error
+    known = {item.name for item in dataclasses.fields(Settings)}
+    if unknown := set(values) - known:
+        raise ConfigurationError(
+            f"{path} has unknown settings: {', '.join(sorted(unknown))}.",
+            code="BadSettings",
+            hint=f"Known are {', '.join(sorted(known))}.",
+        )
+    return values

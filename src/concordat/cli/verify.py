@@ -1,0 +1,60 @@
+"""``concordat verify``: sixteen numbered checks over one file."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from concordat.cli.connect import connect
+from concordat.cli.output import command_errors, speaker_of
+from concordat.cli.settings import Settings
+from concordat.primitives.errors import InputError
+from concordat.protocol.bundle import Bundle
+from concordat.protocol.trust import TrustRoot
+from concordat.protocol.verification import CHECKS, Outcome, Report
+from concordat.verify import verify as verify_bundle
+
+__all__ = ["verify"]
+
+_MARKS = {Outcome.PASS: "[green]pass[/]", Outcome.FAIL: "[bold red]FAIL[/]", Outcome.NOT_CHECKED: "[dim]----[/]"}
+_CHECK_LIST = "\n".join(f"  {number:>2}  {name}" for number, name in CHECKS.items())
+
+
+@click.command(
+    epilog=f"\b\nThe checks:\n{_CHECK_LIST}\n\n\b\nExit codes:\n  0  everything required was checked and holds\n"
+    "  1  a check contradicts the file\n  2  the command cannot be carried out\n  3  consistent, but not trusted"
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--trust", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Whom to believe (TOML).")
+@click.option("--rpc", is_flag=True, help="Also ask the chain (--url) about settlement, anchor and completeness.")
+@click.option("--rerun/--no-rerun", default=True, help="Execute the model again if the bundle carries it.")
+@click.option("--explain", is_flag=True, help="Say it in plain language.")
+@command_errors
+def verify(file: Path, trust: Path | None, rpc: bool, rerun: bool, explain: bool) -> None:
+    """Verify one decision. Needs no network, no key and none of our servers."""
+    context = click.get_current_context()
+    settings = context.find_object(Settings) or Settings()
+    root = TrustRoot.load(trust) if trust else None
+    facts = None
+    if rpc:
+        if root is None:
+            raise InputError("--rpc needs --trust.", code="NoTrust", hint="Name the chain and market to believe.")
+        with connect(settings) as network:
+            facts = network.records.facts(Bundle.parse(file.read_bytes()))
+    bundle = Bundle.parse(file.read_bytes())
+    report = verify_bundle(bundle if rerun else replace(bundle, program=None), root, endpoint_facts=facts)
+    speaker_of(context).result(report.to_json(), report.explain() if explain else lambda: _show(report))
+    sys.exit(report.exit_code)
+
+
+def _show(report: Report) -> None:
+    console = speaker_of(click.get_current_context()).out
+    for label, value in report.subject:
+        console.print(f"[dim]{label:<12}[/] {value}")
+    for check in report.checks:
+        console.print(f"{check.number:>3}  {_MARKS[check.outcome]}  {check.name}  [dim]{check.reason}[/]")
+    colour = "green" if report.ok else "red" if report.failed else "yellow"
+    console.print(f"[bold {colour}]{report.verdict}[/]")

@@ -1,0 +1,124 @@
+"""Being a client of a market whose nodes run elsewhere."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from concordat.chain.accounts import Signer
+from concordat.chain.deployment import Deployment
+from concordat.chain.ledger import EvmLedger
+from concordat.chain.rpc import Endpoint
+from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development
+from concordat.client.home import Home
+from concordat.client.keyring import Keyring
+from concordat.client.network import Network
+from concordat.client.orders import Orders
+from concordat.client.providers import HttpProvider, ProviderLink
+from concordat.client.public import PublicData
+from concordat.client.records import Records
+from concordat.client.registry import Registry
+from concordat.primitives.encoding import from_hex
+from concordat.primitives.errors import ConfigurationError
+from concordat.primitives.units import Address, Amount, usd
+from concordat.protocol.checkpoint import NoteKey
+from concordat.storage.content import LocalContent
+from concordat.storage.journal import Journal
+from concordat.storage.log import LogReader
+
+__all__ = ["connect_home", "evm_ledger", "log_reader", "running_url"]
+
+PAUSE_SECONDS = 0.05
+"""Between two looks at an order one waits for."""
+GIFT: Amount = usd("10000")
+"""Tokens that a new account of a development chain gets."""
+
+
+def running_url(home: Home) -> str | None:
+    """URL of the chain of a market that runs in this home, if one does."""
+    try:
+        url = json.loads(home.running.read_text())["url"]
+        Endpoint(url, retries=0, timeout=2.0).chain_id  # noqa: B018 (asks the chain)
+    except Exception:  # noqa: BLE001 (whatever is wrong: it does not run)
+        return None
+    return str(url)
+
+
+def evm_ledger(home: Home, url: str, *, password: Callable[[str], str] | None = None) -> tuple[EvmLedger, Keyring]:
+    """Ledger and accounts of a home's deployment, checked against the endpoint."""
+    endpoint, deployment = Endpoint(url), Deployment.load(home.deployment)
+    deployment.verify(endpoint)
+    development = is_development(deployment.chain_id)
+    keyring = Keyring(home.keys, password=password, development=development)
+    if development:
+        chain = DevelopmentChain(endpoint, deployment, keyring)
+        ledger = chain.ledger
+
+        def welcome(signer: Signer) -> None:
+            chain.welcome(signer, GIFT)
+
+        keyring.on_new = welcome
+        welcome(keyring.signer("keeper"))
+        return ledger, keyring
+    ledger = EvmLedger(endpoint, deployment, trusted=True)
+    keyring.on_new = lambda signer: None if ledger.add(signer) else None
+    return ledger, keyring
+
+
+def log_reader(home: Home) -> LogReader:
+    """The home's transparency log."""
+    try:
+        key = NoteKey.parse(home.log_key.read_text().strip())
+    except OSError as error:
+        raise ConfigurationError(
+            "This home has no transparency log yet.", code="NoLog", hint="Start a keeper: concordat node run keeper"
+        ) from error
+    return LogReader(home.log, key)
+
+
+def connect_home(home: Home, url: str, *, password: Callable[[str], str] | None = None) -> Network:
+    """A client of the market in this home."""
+    ledger, keyring = evm_ledger(home, url, password=password)
+    public = PublicData(LocalContent(home.public))
+    anchors = EvmAnchors(ledger, None)
+    records = Records(
+        ledger,
+        public,
+        lambda: log_reader(home),
+        anchors=anchors.anchors,
+        checkpoints=ledger.deployment.checkpoints,
+    )
+    registry = Registry(EvmArtifacts(ledger, keyring), public, keyring)
+    journal = Journal(home.orders, exclusive=False)
+    rest = threading.Event()
+
+    def providers() -> list[ProviderLink]:
+        return [_link(path) for path in sorted(home.path.glob("nodes/*/door.json"))]
+
+    orders = Orders(
+        ledger,
+        registry,
+        public,
+        keyring,
+        journal,
+        records,
+        providers=providers,
+        pump=lambda: None if rest.wait(PAUSE_SECONDS) else None,
+    )
+    return Network(
+        ledger=ledger,
+        registry=registry,
+        orders=orders,
+        records=records,
+        keyring=keyring,
+        public=public,
+        providers=providers,
+        on_close=journal.close,
+    )
+
+
+def _link(path: Path) -> HttpProvider:
+    entry = json.loads(path.read_text())
+    return HttpProvider(entry["url"], Address(from_hex(entry["address"], length=20)))

@@ -1,0 +1,227 @@
+"""Registries and anchors on an EVM chain, and what a chain of one's own can do besides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from concordat.chain.accounts import Signer, development_accounts
+from concordat.chain.anvil import AnvilNode
+from concordat.chain.contracts import contract
+from concordat.chain.deployment import Deployment, read
+from concordat.chain.ledger import EvmLedger
+from concordat.chain.logs import block_times, fetch_logs
+from concordat.chain.rpc import Endpoint, Refusal
+from concordat.chain.translate import error_for
+from concordat.client.keyring import Keyring
+from concordat.client.registry import ArtifactLedger, Entry
+from concordat.primitives.encoding import abi_words, from_hex, to_hex
+from concordat.primitives.errors import ConfigurationError, NotFoundError
+from concordat.primitives.hashing import keccak256
+from concordat.primitives.units import Address, Amount, Bytes32, ModelId, Seconds, Timestamp
+from concordat.protocol.artifact import ArtifactKind, ModelCommitment
+from concordat.protocol.messages import Deposit
+from concordat.protocol.verification import AnchoredRoot
+
+__all__ = ["DevelopmentChain", "EvmAnchors", "EvmArtifacts", "is_development"]
+
+CHUNK_BYTES = 24_575
+"""Most bytes of a native form in one data contract."""
+DEVELOPMENT_CHAINS = frozenset({31337, 1337})
+"""Chain ids of Anvil, Hardhat and Ganache."""
+GAS_MONEY = 10**20
+"""Wei that a development account gets."""
+
+
+def is_development(chain_id: int) -> bool:
+    """Whether a chain is somebody's own, where keys may be public and tokens free."""
+    return chain_id in DEVELOPMENT_CHAINS
+
+
+class _Caller:
+    """Sends and reads with one packaged contract."""
+
+    def __init__(self, ledger: EvmLedger, name: str, address: Address) -> None:
+        self.ledger, self.name, self.address = ledger, name, address
+
+    def send(self, signer: Signer, function: str, *arguments: Any) -> None:
+        """One transaction; a refusal raises the custom error's name."""
+        try:
+            self.ledger.sender.send(signer, self.address, contract(self.name).call(function, *arguments))
+        except Refusal as refusal:
+            raise error_for(refusal.data, refusal.text) from refusal
+
+    def read(self, function: str, *arguments: Any) -> Any:
+        """One view."""
+        return read(self.ledger.endpoint, [(self.name, self.address, function, arguments)])[0]
+
+    def logs(self, event: str) -> list[tuple[dict[str, Any], Any]]:
+        """All of one event's logs: arguments and raw log, oldest first."""
+        known = contract(self.name)
+        head = self.ledger.head()
+        found = fetch_logs(self.ledger.endpoint, [self.address], self.ledger.deployment.block, head)
+        decoded = [(known.log([from_hex(t) for t in log["topics"]], from_hex(log["data"])), log) for log in found]
+        return [(item[1], log) for item, log in decoded if item is not None and item[0] == event]
+
+
+class EvmArtifacts:
+    """Registry of artifacts in the `Artifacts` contract (`ArtifactLedger`)."""
+
+    def __init__(self, ledger: EvmLedger, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._artifacts = _Caller(ledger, "Artifacts", ledger.deployment.artifacts)
+        self._native = _Caller(ledger, "NativeExecutor", ledger.deployment.native)
+
+    def register_model(
+        self, commitment: ModelCommitment, parents: Sequence[bytes], *, royalty: int, uri: str, sender: Address
+    ) -> None:
+        """Register a model under the hash of its commitment."""
+        self._artifacts.send(self._signer(sender), "registerModel", commitment, list(parents), royalty, uri)
+
+    def register(
+        self,
+        kind: ArtifactKind,
+        manifest_digest: bytes,
+        parents: Sequence[bytes],
+        *,
+        royalty: int,
+        uri: str,
+        sender: Address,
+    ) -> Bytes32:
+        """Register anything else."""
+        signer = self._signer(sender)
+        self._artifacts.send(signer, "registerArtifact", int(kind), manifest_digest, list(parents), royalty, uri)
+        return self.artifact_id(kind, manifest_digest)
+
+    def artifact_id(self, kind: ArtifactKind, manifest_digest: bytes) -> Bytes32:
+        """``keccak256(abi.encode(kind, manifestDigest))``."""
+        return keccak256(abi_words(kind, manifest_digest))
+
+    def entry(self, artifact: bytes) -> Entry:
+        """What is registered under an id."""
+        for entry in self.entries():
+            if entry.id == artifact:
+                return entry
+        raise NotFoundError(f"No artifact {to_hex(artifact)} is registered.", code="UnknownArtifact")
+
+    def entries(self) -> list[Entry]:
+        """Everything, in order of registration."""
+        return [self._entry(values) for values, _ in self._artifacts.logs("Registered")]
+
+    def _entry(self, values: dict[str, Any]) -> Entry:
+        return Entry(
+            id=Bytes32(values["id"]),
+            kind=ArtifactKind(values["kind"]),
+            owner=Address(self._artifacts.read("ownerOf", int.from_bytes(values["id"], "big"))),
+            parents=tuple(Bytes32(parent) for parent in values["parents"]),
+            manifest_digest=Bytes32(values["manifest_digest"]),
+        )
+
+    def publish_native(self, commitment: ModelCommitment, native: bytes, *, sender: Address) -> None:
+        """Put a model's native form on chain."""
+        chunks = [native[i : i + CHUNK_BYTES] for i in range(0, len(native), CHUNK_BYTES)]
+        self._native.send(self._signer(sender), "publish", commitment, chunks)
+
+    def has_native(self, model: ModelId) -> bool:
+        """Whether the contract can run that model."""
+        return bool(self._native.read("chunks", model))
+
+    def _signer(self, address: Address) -> Signer:
+        return self._keyring.signers()[address]
+
+
+class EvmAnchors:
+    """A log's checkpoints in the `Checkpoints` contract."""
+
+    def __init__(self, ledger: EvmLedger, owner: Signer | None) -> None:
+        self._ledger, self._owner = ledger, owner
+        self._checkpoints = _Caller(ledger, "Checkpoints", ledger.deployment.checkpoints)
+
+    def anchor(self, size: int, root: bytes) -> None:
+        """Post a checkpoint."""
+        if self._owner is None:
+            raise ConfigurationError("Nobody here owns the log.", code="NoAccount")
+        self._checkpoints.send(self._owner, "post", size, root)
+
+    def anchors(self) -> list[AnchoredRoot]:
+        """Checkpoints posted so far, oldest first."""
+        found = self._checkpoints.logs("Posted")
+        times = block_times(self._ledger.endpoint, [log for _, log in found])
+        return [
+            AnchoredRoot(
+                contract=self._checkpoints.address,
+                log=Bytes32(values["log"]),
+                size=values["size"],
+                root=Bytes32(values["root"]),
+                time=Timestamp(times[log["blockNumber"]]),
+            )
+            for values, log in found
+        ]
+
+
+class DevelopmentChain:
+    """A backend for embedded markets on a development chain (`concordat.node.embedded.Backend`).
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+        Of a development chain.
+    deployment : Deployment
+        The market on it.
+    keyring : Keyring
+        Whose accounts send transactions; new ones are funded.
+    node : AnvilNode, optional
+        Ended with this.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, deployment: Deployment, keyring: Keyring, *, node: AnvilNode | None = None
+    ) -> None:
+        self.endpoint = endpoint
+        self.ledger = EvmLedger(endpoint, deployment, trusted=True)
+        self.artifacts: ArtifactLedger = EvmArtifacts(self.ledger, keyring)
+        self._node = node
+        self._minter = development_accounts(1)[0]
+        self._anchors = EvmAnchors(self.ledger, keyring.signer("keeper"))
+
+    @property
+    def checkpoints(self) -> Address | None:
+        """Contract in which checkpoints are posted."""
+        return self.ledger.deployment.checkpoints
+
+    def welcome(self, signer: Signer, tokens: Amount) -> None:
+        """Let an account send transactions, and give it ether and tokens if it has none."""
+        self.ledger.add(signer)
+        if self.ledger.token_balance(signer.address) or self.ledger.balance(signer.address).free:
+            return
+        self.endpoint.call("anvil_setBalance", to_hex(signer.address), hex(GAS_MONEY))
+        self.fund(signer.address, tokens)
+
+    def fund(self, account: Address, tokens: Amount) -> None:
+        """Mint settlement tokens."""
+        data = contract("DevToken").call("mint", account, tokens)
+        self.ledger.sender.send(self._minter, self.ledger.deployment.token, data)
+
+    def stake(self, account: Address, amount: Amount) -> None:
+        """Move an account's tokens into the vault, up to the amount."""
+        missing = amount - self.ledger.balance(account).free
+        if missing > 0:
+            self.ledger.send(Deposit(amount=Amount(missing)), sender=account)
+
+    def advance(self, seconds: Seconds) -> None:
+        """Let time pass, and mine a block."""
+        self.endpoint.call("evm_increaseTime", seconds)
+        self.endpoint.call("evm_mine")
+
+    def anchor(self, size: int, root: bytes) -> None:
+        """Post the log's checkpoint."""
+        self._anchors.anchor(size, root)
+
+    def anchors(self) -> list[AnchoredRoot]:
+        """Checkpoints posted so far."""
+        return self._anchors.anchors()
+
+    def close(self) -> None:
+        """End the chain if it was started for this."""
+        if self._node is not None:
+            self._node.stop()

@@ -1,0 +1,303 @@
+"""Placing orders and waiting for what comes of them.
+
+The input, its salt and the signed order are in the client's own journal before the offer leaves; so a client that is
+killed can take up every order again, and only the client can open its commitments later.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from concordat.client.decision import Decision
+from concordat.client.keyring import Keyring
+from concordat.client.offer import InputOpening, Offer
+from concordat.client.providers import ProviderLink, Quote
+from concordat.client.public import PublicData
+from concordat.client.records import Records
+from concordat.client.registry import PublishedModel, Registry
+from concordat.primitives.encoding import ZERO32, from_hex, to_hex
+from concordat.primitives.errors import InputError, NotFoundError, OrderError
+from concordat.primitives.signatures import receive_authorization_digest, release_digest
+from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp, minutes, show_usd
+from concordat.primitives.wire import from_wire, to_wire
+from concordat.protocol.evidence import AnyOf, EvidenceKind, FraudProvable, Native, Policy, decode_policy, encode_policy
+from concordat.protocol.execution import input_root
+from concordat.protocol.ledger import Ledger
+from concordat.protocol.messages import Funding, FundingMode, Release
+from concordat.protocol.order import Order, OrderStatus, order_id
+from concordat.protocol.vault import bond_for
+from concordat.storage.journal import Journal
+
+__all__ = ["Orders", "PlacedOrder", "default_window"]
+
+STAGES = ("accepted", "delivered", "settled", "recorded")
+"""What one can wait for, in order."""
+
+
+def default_window(price: Amount) -> Seconds:
+    """Challenge window that grows with what is at stake: ten minutes for cents, an hour for dollars, a day beyond.
+
+    A watcher needs to be awake once in the window; the more a wrong answer is worth, the longer he may sleep.
+    """
+    if price < 1_000_000:
+        return Seconds(600)
+    return Seconds(3_600) if price < 100_000_000 else Seconds(86_400)
+
+
+class Orders:
+    """Orders of one client network connection; made by `concordat.client.network.Network`."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        registry: Registry,
+        public: PublicData,
+        keyring: Keyring,
+        journal: Journal,
+        records: Records,
+        *,
+        providers: Callable[[], Sequence[ProviderLink]],
+        pump: Callable[[], None],
+    ) -> None:
+        self.ledger = ledger
+        self.registry = registry
+        self.records = records
+        self.pump = pump
+        self._public = public
+        self._keyring = keyring
+        self._journal = journal
+        self._providers = providers
+
+    # -- before paying -----------------------------------------------------------------------------------------------
+
+    def quotes(self, model: PublishedModel | bytes) -> list[Quote]:
+        """What every reachable provider asks for one decision, cheapest first."""
+        found = []
+        for provider in self._providers():
+            try:
+                found.append(provider.quote(_model_id(model)))
+            except NotFoundError:
+                continue
+        return sorted(found, key=lambda quote: quote.price)
+
+    # -- placing -----------------------------------------------------------------------------------------------------
+
+    def place(
+        self,
+        model: PublishedModel | bytes,
+        inputs: Mapping[str, Any] | Sequence[Any],
+        *,
+        pay: Amount,
+        evidence: Policy | None = None,
+        deadline: Seconds | None = None,
+        window: Seconds | None = None,
+        bond: Amount | None = None,
+        provider: Address | None = None,
+        client: str = "client",
+    ) -> PlacedOrder:
+        """Sign an order and hand it to a provider. The client needs no gas: the signature is the payment.
+
+        Parameters
+        ----------
+        model : PublishedModel or model id
+            Which model shall decide.
+        inputs : mapping or sequence
+            One row, by column name or in column order.
+        pay : Amount
+            Price, such as ``usd("0.50")``.
+        evidence : Policy, optional
+            What makes the result acceptable; default native execution or a fraud-provable trace.
+        deadline : Seconds, optional
+            Time to accept and deliver; default ten minutes.
+        window : Seconds, optional
+            Time to challenge; default grows with the price (`default_window`).
+        bond : Amount, optional
+            What the provider must put at risk; default four times the price (`bond_for`).
+        provider : Address, optional
+            Who shall do it; default the cheapest that quotes no more than `pay`.
+        client : str
+            Name of the paying account.
+
+        Raises
+        ------
+        SchemaError
+            If the input does not fit the model's columns.
+        OrderError
+            If no provider takes it; nothing is paid then.
+        """
+        published = model if isinstance(model, PublishedModel) else self.registry.model(ModelId(model))
+        link = self._choose(published, pay, provider)
+        opening = InputOpening(words=published.schema.encode_one(inputs), salt=Bytes32(secrets.token_bytes(32)))
+        now = self.ledger.now()
+        signer = self._keyring.signer(client)
+        limit = Timestamp(now + (minutes(10) if deadline is None else deadline))
+        if limit <= now:
+            raise InputError(
+                "The deadline is in the past.", code="DeadlinePast", hint="Give it at least a few seconds."
+            )
+        order = Order(
+            client=signer.address,
+            provider=link.address,
+            price=pay,
+            bond=bond_for(pay) if bond is None else bond,
+            accept_by=limit,
+            deliver_by=limit,
+            window=default_window(pay) if window is None else window,
+            model=published.id,
+            input=input_root(opening.words, opening.salt, published.graph.input_depth),
+            evidence=encode_policy(evidence or AnyOf(Native(), FraudProvable())),
+            effect=ZERO32,
+            terms=ZERO32,
+            salt=Bytes32(secrets.token_bytes(32)),
+        )
+        offer = Offer(order=order, funding=self._authorise(order, client), opening=opening)
+        return self._send(offer, link)
+
+    def _choose(self, model: PublishedModel, pay: Amount, provider: Address | None) -> ProviderLink:
+        links = {link.address: link for link in self._providers()}
+        if provider is not None:
+            if provider not in links:
+                raise NotFoundError("That provider is not known here.", code="UnknownProvider")
+            return links[provider]
+        quotes = self.quotes(model)
+        if not quotes:
+            raise OrderError(
+                f"Nobody serves {model.name} {model.version}.", code="NoProvider", hint="Start a provider for it."
+            )
+        if quotes[0].price > pay:
+            asked, offered = show_usd(quotes[0].price), show_usd(pay)
+            raise OrderError(f"The cheapest provider asks {asked}, not {offered}.", code="PriceTooLow")
+        return links[quotes[0].provider]
+
+    def _authorise(self, order: Order, client: str) -> Funding:
+        digest = receive_authorization_digest(
+            self.ledger.token_domain,
+            payer=order.client,
+            payee=self.ledger.vault,
+            value=order.price,
+            valid_after=0,
+            valid_before=order.accept_by + 1,
+            nonce=order_id(order, self.ledger.domain),
+        )
+        return Funding(mode=FundingMode.AUTHORIZATION, signature=self._keyring.signer(client).sign(digest))
+
+    def _send(self, offer: Offer, link: ProviderLink) -> PlacedOrder:
+        name = order_id(offer.order, self.ledger.domain)
+        if self.ledger.token_balance(offer.order.client) < offer.order.price:
+            raise OrderError(
+                f"The client holds {show_usd(self.ledger.token_balance(offer.order.client))}, the order pays "
+                f"{show_usd(offer.order.price)}.",
+                code="InsufficientFunds",
+            )
+        self._journal.set_item("order", to_hex(name), "offered", {"offer": to_wire(offer)})
+        if EvidenceKind.FRAUD_PROVABLE in _kinds(offer.order.evidence):
+            self._public.put_opening(offer.order.input, offer.opening)
+        link.offer(offer)
+        return PlacedOrder(self, offer, name)
+
+    # -- afterwards --------------------------------------------------------------------------------------------------
+
+    def get(self, order: OrderId) -> PlacedOrder:
+        """Take up an order placed earlier from here."""
+        item = self._journal.item("order", to_hex(order))
+        if item is None:
+            raise NotFoundError(f"No order {to_hex(order)} was placed from here.", code="UnknownOrder")
+        return PlacedOrder(self, from_wire(Offer, item[1]["offer"]), order)
+
+    def all(self) -> list[PlacedOrder]:
+        """Every order placed from here, oldest first."""
+        return [self.get(OrderId(from_hex(key))) for key, _, _ in self._journal.items("order")]
+
+    def release(self, order: Order) -> None:
+        """Let a delivered order be paid before its window ends."""
+        name = self._keyring.name_of(order.client)
+        if name is None:
+            raise InputError("The client's key is not here.", code="NoAccount")
+        signature = self._keyring.signer(name).sign(
+            release_digest(order_id(order, self.ledger.domain), self.ledger.domain)
+        )
+        self.ledger.send(Release(order=order, signature=signature), sender=order.client)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """One order, and what has become of it."""
+
+    orders: Orders
+    """Where it was placed."""
+    offer: Offer
+    """What was signed, with the input."""
+    id: OrderId
+    """Its id."""
+
+    @property
+    def order(self) -> Order:
+        """What was signed."""
+        return self.offer.order
+
+    @property
+    def status(self) -> OrderStatus:
+        """Where it stands now."""
+        return self.orders.ledger.state(self.id).status
+
+    def release(self) -> None:
+        """Let the provider be paid before the window ends."""
+        self.orders.release(self.order)
+
+    def wait(self, until: str = "settled", *, timeout: float = 60.0) -> Decision:
+        """Wait for a stage and return the decision.
+
+        Parameters
+        ----------
+        until : str
+            ``accepted``, ``delivered``, ``settled`` (paid, after the window if need be) or ``recorded``.
+        timeout : float
+            Seconds of the caller's clock.
+
+        Raises
+        ------
+        OrderError
+            If it ended without a decision (expired, cancelled, slashed: the client was refunded), or time ran out.
+        """
+        if until not in STAGES:
+            raise InputError(f"One can wait until {', '.join(STAGES)}, not {until!r}.", code="UnknownStage")
+        end = time.monotonic() + timeout
+        while not self._reached(until):
+            if time.monotonic() > end:
+                raise OrderError(
+                    f"The order is {self.status.name} after {timeout:g} s, not yet {until}.",
+                    code="StillWaiting",
+                    hint="Wait again: nothing is lost. Without delivery the price comes back after the deadline.",
+                )
+            self.orders.pump()
+        return self.decision()
+
+    def _reached(self, until: str) -> bool:
+        status = self.status
+        if status in (OrderStatus.EXPIRED, OrderStatus.CANCELLED, OrderStatus.SLASHED):
+            raise OrderError(
+                f"The order ended {status.name}; the price is back in the client's vault balance.",
+                code=f"Order{status.name.capitalize()}",
+                order=to_hex(self.id),
+            )
+        if until == "recorded":
+            return status is OrderStatus.PAID and self.orders.records.find(self.id) is not None
+        least = {"accepted": OrderStatus.FUNDED, "delivered": OrderStatus.DELIVERED, "settled": OrderStatus.PAID}[until]
+        return status >= least
+
+    def decision(self) -> Decision:
+        """The decision as it stands now."""
+        model = self.orders.registry.model(self.order.model)
+        return self.orders.records.decision(self.offer, self.id, model)
+
+
+def _model_id(model: PublishedModel | bytes) -> ModelId:
+    return model.id if isinstance(model, PublishedModel) else ModelId(model)
+
+
+def _kinds(evidence: bytes) -> set[EvidenceKind]:
+    return {kind for clause in decode_policy(evidence).clauses for kind in clause}

@@ -1,0 +1,89 @@
+"""How a client finds and reaches providers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+
+from concordat.client.offer import Offer
+from concordat.primitives.encoding import from_hex, to_hex
+from concordat.primitives.errors import EndpointError, NotFoundError, OrderError
+from concordat.primitives.units import Address, Amount, ModelId, OrderId, Seconds
+from concordat.primitives.wire import from_wire, to_wire
+
+__all__ = ["HttpProvider", "ProviderLink", "Quote"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What a provider asks for one decision of a model."""
+
+    provider: Address
+    """Who."""
+    model: ModelId
+    """Of which model."""
+    price: Amount
+    """For one decision."""
+    bond_limit: Amount
+    """Most it puts at risk for one order."""
+    window_limit: Seconds
+    """Longest challenge window it waits for its money."""
+    native: bool
+    """Whether the contract itself can run the model."""
+
+
+class ProviderLink(Protocol):
+    """A reachable provider."""
+
+    @property
+    def address(self) -> Address:
+        """Its account."""
+        ...
+
+    def quote(self, model: ModelId) -> Quote:
+        """What it asks; `NotFoundError` if it does not serve the model."""
+        ...
+
+    def offer(self, offer: Offer) -> OrderId:
+        """Hand over a signed order; `OrderError` if it declines."""
+        ...
+
+
+class HttpProvider:
+    """A provider behind its HTTP door."""
+
+    def __init__(self, url: str, address: Address, *, timeout: float = 10.0) -> None:
+        self._client = httpx.Client(base_url=url, timeout=timeout)
+        self._address = address
+        self.url = url
+
+    @property
+    def address(self) -> Address:
+        """Its account."""
+        return self._address
+
+    def quote(self, model: ModelId) -> Quote:
+        """What it asks for one decision of a model."""
+        return from_wire(Quote, self._call("GET", f"/quote?model={to_hex(model)}"))
+
+    def offer(self, offer: Offer) -> OrderId:
+        """Hand over a signed order."""
+        return OrderId(from_hex(self._call("POST", "/offers", to_wire(offer)), length=32))
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        try:
+            answer = self._client.request(method, path, json=body)
+            value = answer.json()
+            data, error = value.get("data"), value.get("error") or {}
+        except (httpx.HTTPError, ValueError, AttributeError) as failure:
+            raise EndpointError(
+                f"The provider at {self.url} does not answer: {type(failure).__name__}.",
+                code="ProviderDown",
+                hint="Try again, or choose another provider; nothing was paid.",
+            ) from failure
+        if value.get("ok") is True:
+            return data
+        kind = NotFoundError if answer.status_code == 404 else OrderError
+        raise kind(str(error.get("message")), code=str(error.get("code")), hint=str(error.get("hint")))

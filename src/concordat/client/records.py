@@ -1,0 +1,152 @@
+"""Reading the log, and putting a decision together from everything that proves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from concordat.client.decision import Decision
+from concordat.client.offer import Offer
+from concordat.client.public import PublicData
+from concordat.client.registry import PublishedModel
+from concordat.primitives.errors import NotFoundError, OrderError
+from concordat.primitives.units import Address, ModelId, OrderId
+from concordat.protocol.bundle import Anchor, Bundle, DisclosedInput, SettlementToken
+from concordat.protocol.events import Accepted, Delivered, Paid
+from concordat.protocol.execution import Result
+from concordat.protocol.ledger import Ledger, Placed
+from concordat.protocol.order import order_id
+from concordat.protocol.record import RecordSalts
+from concordat.protocol.trust import TrustRoot
+from concordat.protocol.verification import AnchoredRoot, ChainFacts, placements_of, settled_orders
+from concordat.storage.log import LogEntry, LogReader
+
+__all__ = ["Records"]
+
+
+class Records:
+    """The transparency log of a network, as its readers see it."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        public: PublicData,
+        log: Callable[[], LogReader],
+        *,
+        anchors: Callable[[], list[AnchoredRoot]] = list,
+        checkpoints: Address | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._public = public
+        self._log = log
+        self._anchors = anchors
+        self._checkpoints = checkpoints
+
+    @property
+    def log(self) -> LogReader:
+        """The log under its newest checkpoint."""
+        reader = self._log()
+        reader.refresh()
+        return reader
+
+    def find(self, order: OrderId) -> LogEntry | None:
+        """The record of an order, if it is logged."""
+        return self.log.find(order)
+
+    def of_model(self, model: ModelId) -> list[LogEntry]:
+        """All records of a model, in order of the log."""
+        return [entry for entry in self.log.records() if entry.record.model == model]
+
+    def trust_root(self) -> TrustRoot:
+        """Trust root of this network: give it to verifiers by another way than the bundles."""
+        anchors = self._anchors()
+        return TrustRoot(
+            log_keys=(self.log.key,),
+            chain_id=self._ledger.domain.chain_id,
+            market=self._ledger.domain.market,
+            token=self._ledger.token_domain.token,
+            vault=self._ledger.vault,
+            checkpoints=self._checkpoints,
+            log=anchors[0].log if anchors else None,
+        )
+
+    def facts(self, bundle: Bundle) -> ChainFacts:
+        """What the chain says about a bundle's order and model."""
+        events = self._ledger.events()
+        name = order_of(bundle)
+        return ChainFacts(
+            domain=self._ledger.domain,
+            state=self._ledger.state(name),
+            placements=placements_of(events, name),
+            settled=settled_orders(events, bundle.order.model),
+            anchors=tuple(self._anchors()),
+        )
+
+    def decision(self, offer: Offer, name: OrderId, model: PublishedModel) -> Decision:
+        """The decision of an order, with a bundle of what is there so far.
+
+        Raises
+        ------
+        OrderError
+            If nothing has been delivered.
+        """
+        events = [placed for placed in self._ledger.events() if _concerns(placed, name)]
+        delivered = next((placed.event for placed in events if isinstance(placed.event, Delivered)), None)
+        if delivered is None:
+            raise OrderError("Nothing has been delivered for this order.", code="NotDelivered")
+        result = Result(trace_root=delivered.trace_root, output=delivered.output)
+        return Decision(
+            id=name,
+            state=self._ledger.state(name),
+            output=model.schema.decode(result.output),
+            bundle=self._bundle(offer, name, model, result, events),
+        )
+
+    def _bundle(
+        self, offer: Offer, name: OrderId, model: PublishedModel, result: Result, events: list[Placed]
+    ) -> Bundle:
+        entry, salts = self.find(name), self._salts(name)
+        logged = entry is not None and salts is not None
+        return Bundle.assemble(
+            domain=self._ledger.domain,
+            order=offer.order,
+            funding=offer.funding,
+            token=SettlementToken(
+                name=self._ledger.token_domain.name,
+                version=self._ledger.token_domain.version,
+                token=self._ledger.token_domain.token,
+                vault=self._ledger.vault,
+            ),
+            model=model.commitment,
+            result=result,
+            manifest=self._public.manifest(model.id),
+            program=model.graph.to_bytes(),
+            input=DisclosedInput(words=offer.opening.words, salt=offer.opening.salt),
+            record=entry.record if entry and logged else None,
+            salts=salts if logged else None,
+            settlement=placements_of(events, name) if logged else (),
+            proof=self.log.prove(entry.index) if entry and logged else None,
+            anchor=self._anchor_for(entry) if entry and logged else None,
+        )
+
+    def _salts(self, name: OrderId) -> RecordSalts | None:
+        try:
+            return self._public.salts(name)
+        except NotFoundError:
+            return None
+
+    def _anchor_for(self, entry: LogEntry) -> Anchor | None:
+        """A posted checkpoint that covers the whole log, if there is one."""
+        log = self.log
+        posted = next((anchor for anchor in self._anchors() if anchor.size == log.size), None)
+        if posted is None or entry.index >= posted.size:
+            return None
+        return Anchor(contract=posted.contract, log=posted.log, size=posted.size, root=posted.root, consistency=())
+
+
+def order_of(bundle: Bundle) -> OrderId:
+    """Id of the order in a bundle."""
+    return order_id(bundle.order, bundle.domain)
+
+
+def _concerns(placed: Placed, order: OrderId) -> bool:
+    return isinstance(placed.event, Accepted | Delivered | Paid) and placed.event.order_id == order

@@ -1,0 +1,213 @@
+"""Publishing artifacts and finding them again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from concordat.client.dataset import Dataset
+from concordat.client.keyring import Keyring
+from concordat.client.model import Model
+from concordat.client.public import PublicData
+from concordat.graph.ir import Graph
+from concordat.graph.schema import ModelSchema
+from concordat.primitives.encoding import to_hex
+from concordat.primitives.errors import NotFoundError
+from concordat.primitives.units import Address, Bytes32, ModelId
+from concordat.protocol.artifact import ArtifactKind, ModelCommitment
+
+__all__ = ["ArtifactLedger", "Entry", "Lineage", "PublishedModel", "Registry"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What the ledger knows of an artifact."""
+
+    id: Bytes32
+    """Content-addressed id."""
+    kind: ArtifactKind
+    """What it is."""
+    owner: Address
+    """Who owns it now."""
+    parents: tuple[Bytes32, ...]
+    """What it descends from."""
+    manifest_digest: Bytes32
+    """SHA-256 of its manifest."""
+
+
+class ArtifactLedger(Protocol):
+    """Where artifacts are registered: a contract, or memory."""
+
+    def register_model(
+        self, commitment: ModelCommitment, parents: Sequence[bytes], *, royalty: int, uri: str, sender: Address
+    ) -> None:
+        """Register a model under the hash of its commitment."""
+        ...
+
+    def register(
+        self,
+        kind: ArtifactKind,
+        manifest_digest: bytes,
+        parents: Sequence[bytes],
+        *,
+        royalty: int,
+        uri: str,
+        sender: Address,
+    ) -> Bytes32:
+        """Register anything else; returns its id."""
+        ...
+
+    def artifact_id(self, kind: ArtifactKind, manifest_digest: bytes) -> Bytes32:
+        """Id that anything but a model has."""
+        ...
+
+    def entry(self, artifact: bytes) -> Entry:
+        """What is registered under an id; `NotFoundError` if nothing is."""
+        ...
+
+    def entries(self) -> list[Entry]:
+        """Everything, in order of registration."""
+        ...
+
+    def publish_native(self, commitment: ModelCommitment, native: bytes, *, sender: Address) -> None:
+        """Put a model's native form on the ledger, so that the contract can run it."""
+        ...
+
+    def has_native(self, model: ModelId) -> bool:
+        """Whether the contract can run that model."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedModel:
+    """A model as anybody finds it."""
+
+    id: ModelId
+    """Content-addressed id."""
+    name: str
+    """From its card."""
+    version: str
+    """From its card."""
+    schema: ModelSchema
+    """Inputs and outputs."""
+    graph: Graph
+    """The integer program."""
+    commitment: ModelCommitment
+    """What the id is the hash of."""
+    manifest: dict[str, Any]
+    """Everything that was committed with it."""
+    native: bool
+    """Whether the contract can run it whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """An artifact and where it comes from."""
+
+    entry: Entry
+    """The artifact."""
+    name: str
+    """From its manifest."""
+    parents: tuple[Lineage, ...]
+    """What it descends from."""
+
+    def lines(self, indent: str = "") -> list[str]:
+        """A drawing in text."""
+        own = f"{indent}{self.entry.kind.name.lower()} {self.name}  {to_hex(self.entry.id)[:18]}…"
+        return [own, *(line for parent in self.parents for line in parent.lines(indent + "  └ "))]
+
+
+class Registry:
+    """Publish and resolve artifacts on one network."""
+
+    def __init__(self, ledger: ArtifactLedger, public: PublicData, keyring: Keyring) -> None:
+        self._ledger = ledger
+        self._public = public
+        self._keyring = keyring
+        self._models: dict[bytes, PublishedModel] = {}
+
+    def publish(self, item: Model | Dataset, *, signer: str, royalty: int = 0) -> PublishedModel | Entry:
+        """Make an artifact public and register it; publishing it again does nothing.
+
+        Parameters
+        ----------
+        item : Model or Dataset
+            What.
+        signer : str
+            Name of the account that will own it.
+        royalty : int
+            Hundredths of a per cent of resale, 0 to 10,000.
+        """
+        sender = self._keyring.signer(signer).address
+        if isinstance(item, Dataset):
+            return self._publish_dataset(item, sender, royalty)
+        self._public.put_model(item.commitment, item.graph, item.manifest.encode())
+        if not self._known(item.id):
+            self._ledger.register_model(
+                item.commitment, item.parents, royalty=royalty, uri=f"concordat:{to_hex(item.id)}", sender=sender
+            )
+        if item.native is not None and not self._ledger.has_native(item.id):
+            self._ledger.publish_native(item.commitment, item.native, sender=sender)
+        return self.model(item.id)
+
+    def _publish_dataset(self, item: Dataset, sender: Address, royalty: int) -> Entry:
+        digest = item.manifest.digest()
+        name = self._ledger.artifact_id(ArtifactKind.DATASET, digest)
+        self._public.put_manifest(name, item.manifest.encode())
+        if not self._known(name):
+            uri = f"concordat:{to_hex(name)}"
+            self._ledger.register(ArtifactKind.DATASET, digest, (), royalty=royalty, uri=uri, sender=sender)
+        return self._ledger.entry(name)
+
+    def _known(self, artifact: bytes) -> bool:
+        try:
+            self._ledger.entry(artifact)
+        except NotFoundError:
+            return False
+        return True
+
+    def model(self, model: ModelId) -> PublishedModel:
+        """Find a model by its id.
+
+        Raises
+        ------
+        NotFoundError
+            If its program is not in the public data.
+        """
+        if model not in self._models:
+            manifest = json.loads(self._public.manifest(model))
+            self._models[model] = PublishedModel(
+                id=model,
+                name=manifest["name"],
+                version=manifest["version"],
+                schema=ModelSchema.from_json(manifest["schema"]),
+                graph=self._public.graph(model),
+                commitment=self._public.commitment(model),
+                manifest=manifest,
+                native=self._ledger.has_native(model),
+            )
+        return self._models[model]
+
+    def entries(self) -> list[Entry]:
+        """Everything registered, in order."""
+        return self._ledger.entries()
+
+    def entry(self, artifact: bytes) -> Entry:
+        """What the ledger knows of an artifact."""
+        return self._ledger.entry(artifact)
+
+    def lineage(self, artifact: bytes) -> Lineage:
+        """Where an artifact comes from, all the way up."""
+        entry = self._ledger.entry(artifact)
+        return Lineage(
+            entry=entry, name=self._name(entry), parents=tuple(self.lineage(parent) for parent in entry.parents)
+        )
+
+    def _name(self, entry: Entry) -> str:
+        try:
+            manifest = json.loads(self._public.any_manifest(entry.id, entry.manifest_digest))
+        except NotFoundError:
+            return "(manifest not public)"
+        return f"{manifest['name']} {manifest['version']}"

@@ -1,0 +1,223 @@
+"""A whole market in one process: ``concordat.open("memory://")`` and ``concordat.open("anvil://")``.
+
+Provider, challenger, keeper and recorder take their steps whenever the user waits for something. On a chain of one's
+own the clock moves on when there is nothing left to do, so that waiting for a window takes no time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from concordat.client.home import Home
+from concordat.client.keyring import Keyring
+from concordat.client.network import Network
+from concordat.client.offer import Offer
+from concordat.client.orders import Orders
+from concordat.client.providers import ProviderLink, Quote
+from concordat.client.public import PublicData
+from concordat.client.records import Records
+from concordat.client.registry import ArtifactLedger, Registry
+from concordat.node.challenger import Challenger
+from concordat.node.keeper import Keeper
+from concordat.node.outbox import Outbox
+from concordat.node.provider import Provider, Terms
+from concordat.node.recorder import Recorder
+from concordat.primitives.hashing import keccak256
+from concordat.primitives.units import Address, Amount, ModelId, OrderId, Seconds, usd
+from concordat.protocol.checkpoint import NoteSigner
+from concordat.protocol.ledger import Ledger
+from concordat.protocol.verification import AnchoredRoot
+from concordat.storage.content import ContentStore
+from concordat.storage.journal import Journal
+from concordat.storage.log import TransparencyLog
+
+__all__ = ["Backend", "EmbeddedMarket", "EmbeddedProvider"]
+
+LOG_ORIGIN = "concordat.local/log"
+"""Origin of the log of an embedded market."""
+STAKE = usd("500")
+"""What embedded providers and challengers put into the vault."""
+IDLE_SECONDS = Seconds(60)
+"""How far the clock of a chain of one's own moves when nobody has anything to do."""
+
+
+class Backend(Protocol):
+    """A chain of one's own, in memory or embedded."""
+
+    ledger: Ledger
+    artifacts: ArtifactLedger
+
+    def fund(self, account: Address, tokens: Amount) -> None:
+        """Give an account settlement tokens, and what it needs for transactions."""
+        ...
+
+    def stake(self, account: Address, amount: Amount) -> None:
+        """Move an account's tokens into the vault."""
+        ...
+
+    def advance(self, seconds: Seconds) -> None:
+        """Let time pass."""
+        ...
+
+    def anchor(self, size: int, root: bytes) -> None:
+        """Post the log's checkpoint."""
+        ...
+
+    def anchors(self) -> list[AnchoredRoot]:
+        """Checkpoints posted so far."""
+        ...
+
+    @property
+    def checkpoints(self) -> Address | None:
+        """Contract in which checkpoints are posted."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedProvider:
+    """A provider of this process as a client reaches it."""
+
+    provider: Provider
+    """The node."""
+
+    @property
+    def address(self) -> Address:
+        """Its account."""
+        return self.provider.address
+
+    def quote(self, model: ModelId) -> Quote:
+        """What it asks for one decision."""
+        return self.provider.quote(model)
+
+    def offer(self, offer: Offer) -> OrderId:
+        """Hand over a signed order."""
+        return self.provider.offer(offer)
+
+
+class EmbeddedMarket:
+    """Nodes and client of one market in one process.
+
+    Parameters
+    ----------
+    backend : Backend
+        The chain.
+    home : Home, optional
+        Where journals, log and public data are kept; a temporary folder otherwise.
+    content : ContentStore
+        Public data.
+    """
+
+    def __init__(self, backend: Backend, content: ContentStore, keyring: Keyring, *, home: Home | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="concordat-") if home is None else None
+        self.home = home or Home(Path(self._folder.name if self._folder else ""))
+        self.backend = backend
+        self.keyring = keyring
+        self.public = PublicData(content)
+        self.challengers: list[Challenger] = []
+        self._providers: list[EmbeddedProvider] = []
+        self._journals: list[Journal] = []
+        self.log = TransparencyLog(
+            self.home.log, NoteSigner.from_seed(LOG_ORIGIN, keccak256(b"concordat embedded log key"))
+        )
+        self.keeper = Keeper(backend.ledger, *self._tools("keeper"))
+        self.recorder = Recorder(
+            backend.ledger, self._journal("recorder"), self.public, self.log, anchor=backend.anchor
+        )
+        self.network = self._network()
+
+    def add_provider(
+        self, name: str, terms: Terms, *, kind: Callable[..., Provider] = Provider, stake: Amount = STAKE
+    ) -> Provider:
+        """Start one more provider in this process."""
+        journal, outbox = self._tools(name)
+        self.backend.stake(outbox.sender, stake)
+        provider = kind(
+            self.backend.ledger, journal, self.public, outbox, terms, native=self.backend.artifacts.has_native
+        )
+        self._providers.append(EmbeddedProvider(provider))
+        return provider
+
+    def add_challenger(self, name: str, *, kind: Callable[..., Challenger] = Challenger) -> Challenger:
+        """Start one more challenger in this process."""
+        journal, outbox = self._tools(name)
+        self.backend.stake(outbox.sender, STAKE)
+        challenger = kind(self.backend.ledger, journal, self.public, outbox)
+        self.challengers.append(challenger)
+        return challenger
+
+    def step(self) -> int:
+        """Let every node take one step; returns how many things were done."""
+        done = sum(link.provider.step() for link in self._providers)
+        done += sum(challenger.step() for challenger in self.challengers)
+        return done + self.keeper.step() + self.recorder.step()
+
+    def settle(self, rounds: int = 200) -> None:
+        """Let the nodes work until nobody has anything left to do."""
+        for _ in range(rounds):
+            if not self.step():
+                return
+
+    def pump(self) -> None:
+        """Let the nodes work; if there is nothing to do, let time pass."""
+        if not self.step():
+            self.backend.advance(IDLE_SECONDS)
+
+    def close(self) -> None:
+        """End nodes and chain."""
+        self.log.close()
+        for journal in self._journals:
+            journal.close()
+        self.backend.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _journal(self, name: str) -> Journal:
+        journal = Journal(self.home.journal(name))
+        self._journals.append(journal)
+        return journal
+
+    def _tools(self, name: str) -> tuple[Journal, Outbox]:
+        journal = self._journal(name)
+        return journal, Outbox(self.backend.ledger, journal, self.keyring.signer(name).address)
+
+    def _links(self) -> list[ProviderLink]:
+        return list(self._providers)
+
+    def _network(self) -> Network:
+        ledger = self.backend.ledger
+        registry = Registry(self.backend.artifacts, self.public, self.keyring)
+        records = Records(
+            ledger,
+            self.public,
+            lambda: self.log,
+            anchors=self.backend.anchors,
+            checkpoints=self.backend.checkpoints,
+        )
+        orders = Orders(
+            ledger,
+            registry,
+            self.public,
+            self.keyring,
+            self._journal("client"),
+            records,
+            providers=self._links,
+            pump=self.pump,
+        )
+        return Network(
+            ledger=ledger,
+            registry=registry,
+            orders=orders,
+            records=records,
+            keyring=self.keyring,
+            public=self.public,
+            providers=self._links,
+            on_close=self.close,
+        )

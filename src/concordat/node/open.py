@@ -1,0 +1,140 @@
+"""``concordat.open``: one URL, one network.
+
+============================  ========================================================================================
+``memory://``                 the pure rules, in this process, nothing kept
+``anvil://``                  an embedded development chain with nodes in this process, gone when closed
+``anvil:///path/to/home``     the same, kept in a folder; if a market is running there (``concordat up``), that one
+``http(s)://…``               any EVM chain: with a home that has a deployment, a client of it; a development chain
+                              without one gets a deployment and nodes in this process
+============================  ========================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from concordat.chain.accounts import Signer, development_accounts
+from concordat.chain.anvil import AnvilNode
+from concordat.chain.deploy import deploy
+from concordat.chain.deployment import Deployment
+from concordat.chain.rpc import Endpoint
+from concordat.client.connect import connect_home, running_url
+from concordat.client.evm import DevelopmentChain, is_development
+from concordat.client.home import Home
+from concordat.client.keyring import Keyring
+from concordat.client.memory import MemoryChain, MemoryContent
+from concordat.client.network import Network
+from concordat.node.embedded import EmbeddedMarket
+from concordat.node.provider import Terms
+from concordat.primitives.errors import ConfigurationError
+from concordat.primitives.units import Amount, usd
+from concordat.protocol.ledger import Parameters
+from concordat.storage.content import LocalContent
+
+__all__ = ["GIFT", "embed", "open", "open_market"]
+
+GIFT: Amount = usd("10000")
+"""Tokens that a new account of a chain of one's own gets."""
+TERMS = Terms(price=usd("0.05"), bond_limit=usd("1000"))
+"""What the provider of an embedded market works for."""
+
+
+def open(
+    url: str = "anvil://", *, home: Path | str | None = None, password: Callable[[str], str] | None = None
+) -> Network:
+    """Connect to a market, or start one of your own; close it with ``with``.
+
+    Parameters
+    ----------
+    url : str
+        See above.
+    home : path, optional
+        Folder of the deployment: addresses, public data, log, keys, journals.
+    password : callable, optional
+        Asked for the password of a keystore, given its name.
+
+    Raises
+    ------
+    ConfigurationError
+        If the URL is of no known kind, or names a chain without a known deployment.
+    EndpointError
+        If the chain does not answer.
+    """
+    parts = urlsplit(url)
+    folder = Path(parts.path) if parts.scheme == "anvil" and parts.path else (Path(home) if home else None)
+    if parts.scheme == "anvil" and folder is not None and running_url(Home(folder)) is not None:
+        return connect_home(Home(folder), running_url(Home(folder)) or "", password=password)
+    if parts.scheme in ("http", "https") and folder is not None and Home(folder).deployment.exists():
+        return connect_home(Home(folder), url, password=password)
+    market = open_market(url, home=Home(folder) if folder else None)
+    market.add_provider("provider", TERMS)
+    market.add_challenger("challenger")
+    return market.network
+
+
+def open_market(url: str, *, home: Home | None = None, parameters: Parameters | None = None) -> EmbeddedMarket:
+    """A market in this process with keeper and recorder, but without provider and challenger yet."""
+    scheme = urlsplit(url).scheme
+    if scheme == "memory":
+        return _in_memory(parameters)
+    if scheme == "anvil":
+        node = AnvilNode(home.chain if home else None).start()
+        try:
+            return embed(node.endpoint, home=home, node=node, parameters=parameters)
+        except BaseException:
+            node.stop()
+            raise
+    if scheme in ("http", "https"):
+        endpoint = Endpoint(url)
+        if not is_development(endpoint.chain_id):
+            raise ConfigurationError(
+                f"There is no deployment for chain {endpoint.chain_id} here.",
+                code="NoDeployment",
+                hint="Give home=… with the deployment file, or deploy with: concordat deploy",
+            )
+        return embed(endpoint, home=home, parameters=parameters)
+    raise ConfigurationError(
+        f"{url!r} is no ledger.", code="BadUrl", hint="Use memory://, anvil:// or the http(s) URL of an EVM chain."
+    )
+
+
+def embed(
+    endpoint: Endpoint,
+    *,
+    home: Home | None = None,
+    node: AnvilNode | None = None,
+    parameters: Parameters | None = None,
+) -> EmbeddedMarket:
+    """Deploy on a development chain if need be, and run the nodes here."""
+    deployment = _deployment(endpoint, home, parameters)
+    greeted: list[Signer] = []
+    keyring = Keyring(development=True, on_new=greeted.append)
+    chain = DevelopmentChain(endpoint, deployment, keyring, node=node)
+
+    def welcome(signer: Signer) -> None:
+        chain.welcome(signer, GIFT)
+
+    for signer in greeted:
+        welcome(signer)
+    keyring.on_new = welcome
+    content = LocalContent(home.public) if home else MemoryContent()
+    return EmbeddedMarket(chain, content, keyring, home=home)
+
+
+def _deployment(endpoint: Endpoint, home: Home | None, parameters: Parameters | None) -> Deployment:
+    if home is not None and home.deployment.exists():
+        deployment = Deployment.load(home.deployment)
+        deployment.verify(endpoint)
+        return deployment
+    deployment = deploy(endpoint, development_accounts(1)[0], parameters=parameters)
+    if home is not None:
+        deployment.save(home.deployment)
+    return deployment
+
+
+def _in_memory(parameters: Parameters | None) -> EmbeddedMarket:
+    chain = MemoryChain(parameters)
+    keyring = Keyring(development=True, on_new=lambda signer: chain.welcome(signer.address, GIFT))
+    return EmbeddedMarket(chain, chain.content, keyring)
