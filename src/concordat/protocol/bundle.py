@@ -211,6 +211,7 @@ def _check_range(value: Any, hint: Any, where: str) -> None:
         return None
     kind = next((option for option in options if option is not type(None)), hint)
     too_long = isinstance(value, bytes) and len(value) != _LENGTHS.get(kind, len(value))
-    if too_long or (isinstance(value, int) and not 0 <= value < _LIMITS.get(kind, 1 << 64)):
+    surrogates = isinstance(value, str) and any(0xD800 <= ord(character) < 0xE000 for character in value)
+    if surrogates or too_long or (isinstance(value, int) and not 0 <= value < _LIMITS.get(kind, 1 << 64)):
         raise VerificationError(f"{where} is out of its range.", code="BundleFormat")
     return None

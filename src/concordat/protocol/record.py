@@ -229,10 +229,12 @@ def evidence_commitment(
 
 def settlement_digest(placements: Iterable[Placement]) -> Bytes32:
     """Hash over the words of every placement: event's place in `SETTLING`, block, index, time, both hashes."""
-    words = b"".join(
-        abi_words(SETTLING.index(p.event), p.block, p.index, p.time, p.transaction, p.block_hash) for p in placements
-    )
-    return keccak256(words)
+    words = bytearray()
+    for p in placements:
+        if p.event not in SETTLING:
+            raise InputError(f"{p.event[:40]!r} does not settle an order.", code="NotSettled")
+        words += abi_words(SETTLING.index(p.event), p.block, p.index, p.time, p.transaction, p.block_hash)
+    return keccak256(bytes(words))
 
 
 def settlement_of(placements: Iterable[Placement]) -> tuple[Placement, ...]:

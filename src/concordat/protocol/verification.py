@@ -31,7 +31,7 @@ __all__ = [
 
 CHECKS = {
     1: "the bundle is well-formed",
-    2: "the order is the one that is claimed, on the chain and market that are trusted",
+    2: "the order is the claimed one, at the trusted market",
     3: "the client authorised the order",
     4: "the model commitment opens the order's model",
     5: "the input opens the order's input commitment",
@@ -45,7 +45,7 @@ CHECKS = {
     13: "running the model again gives the same result",
     14: "the chain settled the order as recorded",
     15: "the log's checkpoint is anchored on chain",
-    16: "the record has its place in the unbroken sequence of the model's decisions",
+    16: "the record has its place in the model's unbroken sequence",
 }
 """Number and name of every check."""
 
@@ -122,10 +122,9 @@ class Report:
             return f"FAILED: check {', '.join(str(c.number) for c in self.failed)} contradicts the bundle."
         if self.ok:
             return "VERIFIED: everything that was required was checked and holds."
-        open_ = [c.number for c in self.checks if c.number in self.required and c.outcome is not Outcome.PASS]
-        return (
-            f"CONSISTENT, NOT TRUSTED: nothing contradicts the bundle, but check {', '.join(map(str, open_))} is open."
-        )
+        left = [str(c.number) for c in self.checks if c.number in self.required and c.outcome is not Outcome.PASS]
+        grade = "NOT COMPLETE" if self.trusted else "NOT TRUSTED"
+        return f"CONSISTENT, {grade}: nothing contradicts the bundle, but check {', '.join(left)} is open."
 
     def explain(self) -> str:
         """The report in plain language."""

@@ -20,7 +20,7 @@ from concordat.primitives.signatures import TokenDomain, address_of, receive_aut
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp
 from concordat.protocol.artifact import ArtifactKind, Manifest, ModelCommitment
 from concordat.protocol.bundle import Anchor, Bundle, DisclosedInput, SettlementToken
-from concordat.protocol.checkpoint import InclusionProof, KeyKind, NoteSigner
+from concordat.protocol.checkpoint import Checkpoint, InclusionProof, KeyKind, NoteSigner, sign_checkpoint
 from concordat.protocol.evidence import AnyOf, FraudProvable, Native, Policy, encode_policy
 from concordat.protocol.execution import Result, commit_result, input_root
 from concordat.protocol.messages import Funding, FundingMode
@@ -80,6 +80,11 @@ class SampleDecision:
             proof=proof,
             anchor=anchor,
         )
+
+    def alone(self) -> Bundle:
+        """Its bundle from a log that holds nothing else."""
+        checkpoint = Checkpoint(origin=self.market.log.key.name, size=1, root=self.record.leaf())
+        return self.bundle(InclusionProof(index=0, path=(), note=sign_checkpoint(checkpoint, self.market.log)))
 
     def settled(self) -> SettledOrder:
         """Its `Paid` event."""
