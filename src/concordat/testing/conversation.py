@@ -228,7 +228,7 @@ class Conversation:
         due = [self._due(case, who, dispute) for who, dispute in disputes.items()]
         if due and dice.random() < 0.7:
             return due
-        if dice.random() < 0.2:
+        if dice.random() < (0.6 if state.gathered else 0.3):
             return [Release, Finalize, Prove, Prove, Cancel, Submit]
         planned = [_PROVING[type(proof)] for proof, _ in case.plans.values()]
         return [OpenDispute, OpenDispute, CommitFind, *planned, *planned, *[TimeOut] * len(due)]
