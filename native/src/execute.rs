@@ -54,8 +54,11 @@ impl Executor {
         interpret::trace(&self.program, input_words)
     }
 
-    /// Outputs of some rows of inputs that all lie in [`Executor::input_range`], on up to so many threads.
-    pub fn run(&self, inputs: &[i64], outputs: &mut [i64], threads: usize) {
+    /// Outputs of some rows of inputs, on up to so many threads.
+    ///
+    /// Says whether all inputs were in [`Executor::input_range`]; if not, the outputs are unspecified.
+    #[must_use]
+    pub fn run(&self, inputs: &[i64], outputs: &mut [i64], threads: usize) -> bool {
         let (width, results) = (self.input_elements(), self.output_elements());
         let rows = inputs.len() / width;
         let threads = threads.min(rows / ROWS_PER_THREAD).max(1);
@@ -64,13 +67,14 @@ impl Executor {
         }
         let share = rows.div_ceil(threads);
         std::thread::scope(|scope| {
-            for (inputs, outputs) in inputs.chunks(share * width).zip(outputs.chunks_mut(share * results)) {
-                scope.spawn(move || self.run_rows(inputs, outputs));
-            }
-        });
+            let parts = inputs.chunks(share * width).zip(outputs.chunks_mut(share * results));
+            let running: Vec<_> =
+                parts.map(|(inputs, outputs)| scope.spawn(move || self.run_rows(inputs, outputs))).collect();
+            running.into_iter().all(|thread| thread.join().unwrap_or(false))
+        })
     }
 
-    fn run_rows(&self, inputs: &[i64], outputs: &mut [i64]) {
+    fn run_rows(&self, inputs: &[i64], outputs: &mut [i64]) -> bool {
         if let Some(plan) = &self.plan {
             return plan.run(inputs, outputs);
         }
@@ -78,5 +82,7 @@ impl Executor {
         for (input, output) in inputs.chunks_exact(width).zip(outputs.chunks_exact_mut(results)) {
             interpret::outputs(&self.program, input, output);
         }
+        let (low, high) = self.input_range();
+        inputs.iter().all(|value| (low..=high).contains(value))
     }
 }

@@ -157,7 +157,15 @@ impl Planner<'_> {
         }
         let port = |place: usize| Ok(Port { slot: self.slot(place)?, n: self.node(place).n });
         let (input, output) = (port(0)?, port(self.survey.program.output)?);
-        Ok(Plan { steps, layout: self.layout, input, output, tier, spare: Mutex::default() })
+        Ok(Plan {
+            steps,
+            layout: self.layout,
+            input,
+            output,
+            range: self.node(0).kind.range(),
+            tier,
+            spare: Mutex::default(),
+        })
     }
 
     fn linear(&self, linear: &Linear, target: Slot) -> Result<Step, Unplanned> {
@@ -221,7 +229,7 @@ impl Planner<'_> {
     fn rescale(&self, node: &Node, target: Slot) -> Result<Option<Rescale>, Unplanned> {
         let constant = |operand: &Option<Operand>| operand.is_none_or(|operand| operand.space == Space::Weights);
         let View::Run(source) = self.view(node, &node.a, 0)? else { return Ok(None) };
-        if source.bank == Bank::Long || !constant(&node.b) || !constant(&node.c) {
+        if !constant(&node.b) || !constant(&node.c) {
             return Ok(None);
         }
         let factor = |b: i64| node.m0.checked_mul(b).and_then(|factor| i32::try_from(factor).ok());

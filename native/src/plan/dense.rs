@@ -1,14 +1,18 @@
 //! A linear region as products of dense matrices, one for each set of outputs that read the same window.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::plan::kernels::{Constants, Factors, PANEL, Sums, Tier, multiply};
 use crate::plan::linear::Linear;
-use crate::plan::memory::{Bank, Element, Memory, Region, Slot};
+use crate::plan::memory::{Bank, Element, Memory, Region, Rows, Slot};
 
 /// Most that the matrices may be larger than the constants they hold, sixteen-fold padding aside.
 const MAX_INFLATION: usize = 2;
+
+/// Rows whose sums of 64 bits are put together at a time.
+const ASIDE_ROWS: usize = 24;
 
 /// Constants in the order in which the kernels read them: panels of sixteen outputs, and in each, for one pair of
 /// elements of the window after another, sixteen pairs of constants.
@@ -16,7 +20,15 @@ const MAX_INFLATION: usize = 2;
 struct Matrix {
     outputs: usize,
     pairs: usize,
+    parts: Vec<Part>,
+}
+
+/// A summand of a matrix.
+#[derive(Debug)]
+struct Part {
     constants: Vec<i16>,
+    /// The constants count ``2**shift`` times.
+    shift: u32,
     /// Ends (in pairs) of the stretches over which sums of 32 bits are exact.
     stretches: Vec<usize>,
 }
@@ -24,26 +36,55 @@ struct Matrix {
 impl Matrix {
     /// `None` if sums of 32 bits are exact over too few constants.
     fn new(constants: Vec<i16>, outputs: usize, pairs: usize, magnitude: u64) -> Option<Self> {
-        let mut stretches = Vec::new();
-        let mut sums = vec![0u64; outputs];
-        for pair in 0..pairs {
-            let size = |output: usize| {
-                let at = (output / PANEL * pairs + pair) * 2 * PANEL + output % PANEL * 2;
-                (u64::from(constants[at].unsigned_abs()) + u64::from(constants[at + 1].unsigned_abs())) * magnitude
-            };
-            let sizes: Vec<u64> = (0..outputs).map(size).collect();
-            if sizes.iter().any(|size| *size > i32::MAX as u64) {
-                return None;
-            }
-            if sums.iter().zip(&sizes).any(|(sum, size)| sum + size > i32::MAX as u64) {
-                stretches.push(pair);
-                sums.fill(0);
-            }
-            sums.iter_mut().zip(&sizes).for_each(|(sum, size)| *sum += size);
+        let whole = stretches(&constants, outputs, pairs, magnitude);
+        if let Some(stretches) = whole.filter(|stretches| stretches.len() <= 2) {
+            return Some(Self { outputs, pairs, parts: vec![Part { constants, shift: 0, stretches }] });
         }
-        stretches.push(pairs);
-        (stretches.len() <= pairs / 8 + 1).then_some(Self { outputs, pairs, constants, stretches })
+        // Large constants: their high and low bytes apart, so that sums of 32 bits go further.
+        let low = constants.iter().map(|constant| i16::from(*constant as i8)).collect();
+        let high = constants
+            .iter()
+            .map(|constant| ((i32::from(*constant) - i32::from(*constant as i8)) >> 8) as i16)
+            .collect();
+        let part = |constants: Vec<i16>, shift| {
+            let stretches = stretches(&constants, outputs, pairs, magnitude)?;
+            (stretches.len() <= pairs / 16 + 2).then_some(Part { constants, shift, stretches })
+        };
+        Some(Self { outputs, pairs, parts: vec![part(high, 8)?, part(low, 0)?] })
     }
+
+    fn stretch<'a>(&self, part: &'a Part, first: usize, last: usize) -> Constants<'a> {
+        Constants { packed: &part.constants, pairs: self.pairs, first, last, outputs: self.outputs }
+    }
+
+    /// Whether one sum of 32 bits is exact.
+    fn is_plain(&self) -> bool {
+        self.parts.len() == 1 && self.parts[0].stretches.len() == 1
+    }
+}
+
+/// Ends of the longest stretches over which no sum of 32 bits can overflow; `None` if a pair can.
+fn stretches(constants: &[i16], outputs: usize, pairs: usize, magnitude: u64) -> Option<Vec<usize>> {
+    let mut ends = Vec::new();
+    let mut sums = vec![0u64; outputs];
+    let mut sizes = vec![0u64; outputs];
+    for pair in 0..pairs {
+        for (output, size) in sizes.iter_mut().enumerate() {
+            let at = (output / PANEL * pairs + pair) * 2 * PANEL + output % PANEL * 2;
+            let both = u64::from(constants[at].unsigned_abs()) + u64::from(constants[at + 1].unsigned_abs());
+            *size = both * magnitude;
+        }
+        if sizes.iter().any(|size| *size > i32::MAX as u64) {
+            return None;
+        }
+        if sums.iter().zip(&sizes).any(|(sum, size)| sum + size > i32::MAX as u64) {
+            ends.push(pair);
+            sums.fill(0);
+        }
+        sums.iter_mut().zip(&sizes).for_each(|(sum, size)| *sum += size);
+    }
+    ends.push(pairs);
+    Some(ends)
 }
 
 /// Outputs that read one window of the source.
@@ -110,55 +151,71 @@ impl Dense {
     pub fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
         for block in &self.blocks {
             let matrix = &*block.matrix;
-            if block.run && self.target.bank == Bank::Int && matrix.stretches.len() == 1 {
+            if block.run && self.target.bank == Bank::Int && matrix.is_plain() {
                 let stride = memory.ints.stride();
                 let at = self.target.at + block.outputs[0];
-                let factors = factors(&memory.shorts, block.from, rows);
+                let factors = factors(&memory.shorts, block.from, 0, rows);
                 let mut sums = Sums { elements: &mut memory.ints.all_mut()[at..], stride };
-                multiply(tier, factors, matrix.part(0, matrix.pairs), &mut sums);
+                multiply(tier, factors, matrix.stretch(&matrix.parts[0], 0, matrix.pairs), &mut sums);
             } else {
-                self.run_aside(block, memory, rows, tier);
+                let mut totals = vec![0i64; rows.min(ASIDE_ROWS) * matrix.outputs];
+                let mut sums = vec![0i32; totals.len()];
+                for first in (0..rows).step_by(ASIDE_ROWS) {
+                    let rows = first..rows.min(first + ASIDE_ROWS);
+                    self.run_aside(block, memory, rows, tier, (&mut totals, &mut sums));
+                }
             }
         }
     }
 
-    /// Sums up the stretches in 64 bits, then stores.
-    fn run_aside(&self, block: &Block, memory: &mut Memory, rows: usize, tier: Tier) {
+    /// Adds up the parts and stretches in 64 bits, then stores.
+    fn run_aside(
+        &self,
+        block: &Block,
+        memory: &mut Memory,
+        rows: Range<usize>,
+        tier: Tier,
+        (totals, sums): (&mut [i64], &mut [i32]),
+    ) {
         let matrix = &*block.matrix;
-        let mut totals = vec![0i64; rows * matrix.outputs];
-        let mut part = vec![0i32; rows * matrix.outputs];
-        let mut first = 0;
-        for &last in &matrix.stretches {
-            let factors = factors(&memory.shorts, block.from, rows);
-            let mut sums = Sums { elements: &mut part, stride: matrix.outputs };
-            multiply(tier, factors, matrix.part(first, last), &mut sums);
-            totals.iter_mut().zip(&part).for_each(|(total, sum)| *total += i64::from(*sum));
-            first = last;
+        totals.fill(0);
+        for part in &matrix.parts {
+            let mut first = 0;
+            for &last in &part.stretches {
+                let factors = factors(&memory.shorts, block.from, rows.start, rows.len());
+                let mut target = Sums { elements: sums, stride: matrix.outputs };
+                multiply(tier, factors, matrix.stretch(part, first, last), &mut target);
+                let sums = &*sums;
+                tier.run(
+                    #[inline(always)]
+                    || totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += i64::from(*sum) << part.shift),
+                );
+                first = last;
+            }
         }
-        for (row, totals) in totals.chunks_exact(matrix.outputs).enumerate() {
+        for (row, totals) in rows.zip(totals.chunks_exact(matrix.outputs)) {
             match memory.split(row, self.target, self.n).1 {
-                Region::Shorts(region) => scatter(&block.outputs, totals, region),
-                Region::Ints(region) => scatter(&block.outputs, totals, region),
-                Region::Longs(region) => scatter(&block.outputs, totals, region),
+                Region::Shorts(region) => block.store(totals, region),
+                Region::Ints(region) => block.store(totals, region),
+                Region::Longs(region) => block.store(totals, region),
             }
         }
     }
 }
 
-impl Matrix {
-    fn part(&self, first: usize, last: usize) -> Constants<'_> {
-        Constants { packed: &self.constants, pairs: self.pairs, first, last, outputs: self.outputs }
+impl Block {
+    fn store<T: Element>(&self, totals: &[i64], region: &mut [T]) {
+        if self.run {
+            let region = &mut region[self.outputs[0]..][..totals.len()];
+            region.iter_mut().zip(totals).for_each(|(element, total)| *element = T::cut(*total));
+        } else {
+            self.outputs.iter().zip(totals).for_each(|(place, total)| region[*place] = T::cut(*total));
+        }
     }
 }
 
-fn factors(shorts: &crate::plan::memory::Rows<i16>, from: usize, rows: usize) -> Factors<'_> {
-    Factors { elements: &shorts.all()[from..], stride: shorts.stride(), rows }
-}
-
-fn scatter<T: Element>(outputs: &[usize], totals: &[i64], region: &mut [T]) {
-    for (place, total) in outputs.iter().zip(totals) {
-        region[*place] = T::cut(*total);
-    }
+fn factors(shorts: &Rows<i16>, from: usize, row: usize, rows: usize) -> Factors<'_> {
+    Factors { elements: &shorts.all()[row * shorts.stride() + from..], stride: shorts.stride(), rows }
 }
 
 fn pack(linear: &Linear, outputs: &[usize], pairs: usize) -> Vec<i16> {

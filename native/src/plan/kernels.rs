@@ -8,6 +8,8 @@ pub const PANEL: usize = 16;
 const STEP: usize = 2 * PANEL;
 /// Rows that share each load of constants.
 const TALL: usize = 6;
+/// Pairs that are gone through for all rows before the next ones, so that their constants stay in the nearest cache.
+const DEEP: usize = 96;
 
 /// The instructions to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,25 +172,59 @@ unsafe fn sweep<A: Accumulator, const WIDE: usize, const CHAINS: usize>(
     sums: &mut Sums,
 ) {
     let panels = constants.outputs.div_ceil(PANEL);
+    let deep = if factors.rows > TALL { DEEP } else { usize::MAX };
     let mut panel = 0;
     while panel < panels {
         let wide = panel + WIDE <= panels;
-        let mut row = 0;
-        while row < factors.rows {
-            let tall = row + TALL <= factors.rows;
-            // SAFETY: the tile lies inside what the caller vouches for.
-            unsafe {
-                match (tall, wide) {
-                    (true, true) => tile::<A, TALL, WIDE, 1>(factors, constants, sums, row, panel),
-                    (true, false) => tile::<A, TALL, 1, 1>(factors, constants, sums, row, panel),
-                    (false, true) => tile::<A, 1, WIDE, CHAINS>(factors, constants, sums, row, panel),
-                    (false, false) => tile::<A, 1, 1, 4>(factors, constants, sums, row, panel),
-                }
+        let mut part = Constants { last: constants.first, ..constants };
+        loop {
+            part = Constants { first: part.last, last: constants.last.min(part.last.saturating_add(deep)), ..part };
+            // SAFETY: the panels lie inside what the caller vouches for, and the pairs are some of the caller's.
+            unsafe { sweep_rows::<A, WIDE, CHAINS>(factors, part, sums, panel, wide, part.first > constants.first) };
+            if part.last == constants.last {
+                break;
             }
-            row += if tall { TALL } else { 1 };
         }
         panel += if wide { WIDE } else { 1 };
     }
+}
+
+/// All rows, in tiles, for one or `WIDE` panels; `resume` adds to the sums that are there.
+///
+/// # Safety
+/// As for [`sweep`], and the panels are there.
+#[inline(always)]
+unsafe fn sweep_rows<A: Accumulator, const WIDE: usize, const CHAINS: usize>(
+    factors: Factors,
+    constants: Constants,
+    sums: &mut Sums,
+    panel: usize,
+    wide: bool,
+    resume: bool,
+) {
+    let mut row = 0;
+    while row < factors.rows {
+        let tall = row + TALL <= factors.rows;
+        let at = At { row, panel, resume };
+        // SAFETY: the tile lies inside what the caller vouches for.
+        unsafe {
+            match (tall, wide) {
+                (true, true) => tile::<A, TALL, WIDE, 1>(factors, constants, sums, at),
+                (true, false) => tile::<A, TALL, 1, 1>(factors, constants, sums, at),
+                (false, true) => tile::<A, 1, WIDE, CHAINS>(factors, constants, sums, at),
+                (false, false) => tile::<A, 1, 1, 4>(factors, constants, sums, at),
+            }
+        }
+        row += if tall { TALL } else { 1 };
+    }
+}
+
+/// Where a tile is, and whether it adds to the sums that are there.
+#[derive(Clone, Copy)]
+struct At {
+    row: usize,
+    panel: usize,
+    resume: bool,
 }
 
 /// One tile.
@@ -200,8 +236,7 @@ unsafe fn tile<A: Accumulator, const ROWS: usize, const PANELS: usize, const CHA
     factors: Factors,
     constants: Constants,
     sums: &mut Sums,
-    row: usize,
-    panel: usize,
+    At { row, panel, resume }: At,
 ) {
     // SAFETY: every pointer stays inside the slices by the bounds that the caller vouches for.
     unsafe {
@@ -236,7 +271,14 @@ unsafe fn tile<A: Accumulator, const ROWS: usize, const PANELS: usize, const CHA
                 let first = (panel + p) * PANEL;
                 let count = PANEL.min(constants.outputs - first);
                 let at = (row + r) * sums.stride + first;
-                sums.elements[at..at + count].copy_from_slice(&sum.sums()[..count]);
+                let target = &mut sums.elements[at..at + count];
+                if resume {
+                    target.iter_mut().zip(sum.sums()).for_each(|(total, part)| *total = total.wrapping_add(part));
+                } else if count == PANEL {
+                    target.copy_from_slice(&sum.sums());
+                } else {
+                    target.copy_from_slice(&sum.sums()[..count]);
+                }
             }
         }
     }
@@ -289,7 +331,7 @@ mod x86 {
         #[inline(always)]
         unsafe fn add(self, pair: i32, constants: *const i16) -> Self {
             // SAFETY: the caller vouches for AVX-512 and for 64 bytes of constants.
-            unsafe { _mm512_dpwssd_epi32(self, _mm512_set1_epi32(pair), _mm512_loadu_si512(constants.cast())) }
+            unsafe { add_pairs(self, _mm512_set1_epi32(pair), _mm512_loadu_si512(constants.cast())) }
         }
         #[inline(always)]
         unsafe fn plus(self, other: Self) -> Self {
@@ -301,6 +343,26 @@ mod x86 {
             // SAFETY: both are sixteen integers of 32 bits.
             unsafe { std::mem::transmute(self) }
         }
+    }
+
+    /// Adds sixteen sums of two products.
+    ///
+    /// In assembly, because the compiler takes `_mm512_dpwssd_epi32` apart into a multiplication and an addition, for
+    /// older machines on which that is no slower.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    fn add_pairs(mut sums: __m512i, pairs: __m512i, constants: __m512i) -> __m512i {
+        // SAFETY: one instruction of AVX-512 VNNI, which this function has, on registers only.
+        unsafe {
+            std::arch::asm!(
+                "vpdpwssd {sums}, {pairs}, {constants}",
+                sums = inout(zmm_reg) sums,
+                pairs = in(zmm_reg) pairs,
+                constants = in(zmm_reg) constants,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        sums
     }
 
     /// # Safety

@@ -75,6 +75,8 @@ pub struct Plan {
     layout: Layout,
     input: Port,
     output: Port,
+    /// Smallest and greatest input.
+    range: (i64, i64),
     tier: Tier,
     /// Memories that no run is using.
     spare: Mutex<Vec<Memory>>,
@@ -89,8 +91,8 @@ impl Plan {
         choose::plan(program, Tier::detect())
     }
 
-    /// Outputs of rows of inputs.
-    pub fn run(&self, inputs: &[i64], outputs: &mut [i64]) {
+    /// Outputs of rows of inputs; says whether every input was in the input's range (if not, outputs are unspecified).
+    pub fn run(&self, inputs: &[i64], outputs: &mut [i64]) -> bool {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut memory = spare.unwrap_or_default();
         let mut chunk = (CHUNK_BYTES / self.layout.bytes().max(1)).clamp(1, MAX_CHUNK_ROWS);
@@ -98,22 +100,21 @@ impl Plan {
             chunk -= chunk % 6;
         }
         let inputs = inputs.chunks(chunk * self.input.n);
+        let mut fits = true;
         for (inputs, outputs) in inputs.zip(outputs.chunks_mut(chunk * self.output.n)) {
-            self.run_chunk(&mut memory, inputs, outputs);
+            fits &= self.run_chunk(&mut memory, inputs, outputs);
         }
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        fits
     }
 
-    fn run_chunk(&self, memory: &mut Memory, inputs: &[i64], outputs: &mut [i64]) {
+    fn run_chunk(&self, memory: &mut Memory, inputs: &[i64], outputs: &mut [i64]) -> bool {
         let rows = inputs.len() / self.input.n;
         memory.resize(rows, &self.layout);
-        for (row, inputs) in inputs.chunks_exact(self.input.n).enumerate() {
-            match memory.split(row, self.input.slot, self.input.n).1 {
-                Region::Shorts(region) => cut(inputs, region),
-                Region::Ints(region) => cut(inputs, region),
-                Region::Longs(region) => cut(inputs, region),
-            }
-        }
+        let fits = self.tier.run(
+            #[inline(always)]
+            || self.load(memory, inputs),
+        );
         for step in &self.steps {
             step.run(memory, rows, self.tier);
         }
@@ -126,13 +127,31 @@ impl Plan {
                 Bank::Long => widen(&row.longs[at..], outputs),
             }
         }
+        fits
+    }
+
+    #[inline(always)]
+    fn load(&self, memory: &mut Memory, inputs: &[i64]) -> bool {
+        let mut fits = true;
+        for (row, inputs) in inputs.chunks_exact(self.input.n).enumerate() {
+            fits &= match memory.split(row, self.input.slot, self.input.n).1 {
+                Region::Shorts(region) => cut(inputs, region, self.range),
+                Region::Ints(region) => cut(inputs, region, self.range),
+                Region::Longs(region) => cut(inputs, region, self.range),
+            }
+        }
+        fits
     }
 }
 
-fn cut<T: Element>(values: &[i64], region: &mut [T]) {
+#[inline(always)]
+fn cut<T: Element>(values: &[i64], region: &mut [T], (low, high): (i64, i64)) -> bool {
+    let mut outside = false;
     for (element, value) in region.iter_mut().zip(values) {
+        outside |= (*value < low) | (*value > high);
         *element = T::cut(*value);
     }
+    !outside
 }
 
 fn widen<T: Element>(region: &[T], values: &mut [i64]) {

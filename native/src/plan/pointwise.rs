@@ -192,7 +192,7 @@ impl Pointwise {
     }
 }
 
-/// AFFINE of consecutive elements of up to 32 bits with constants: the usual way from sums to the next activations.
+/// AFFINE of consecutive elements with constants: the usual way from sums to the next activations.
 #[derive(Debug)]
 pub struct Rescale {
     /// Where A lies.
@@ -217,13 +217,10 @@ impl Rescale {
             || {
                 for row in 0..rows {
                     let (earlier, region) = memory.split(row, self.target, self.summands.len());
-                    match (self.source.bank, region) {
-                        (Bank::Short, Region::Shorts(region)) => self.fill(&earlier.shorts[self.source.at..], region),
-                        (Bank::Short, Region::Ints(region)) => self.fill(&earlier.shorts[self.source.at..], region),
-                        (Bank::Short, Region::Longs(region)) => self.fill(&earlier.shorts[self.source.at..], region),
-                        (_, Region::Shorts(region)) => self.fill(&earlier.ints[self.source.at..], region),
-                        (_, Region::Ints(region)) => self.fill(&earlier.ints[self.source.at..], region),
-                        (_, Region::Longs(region)) => self.fill(&earlier.ints[self.source.at..], region),
+                    match region {
+                        Region::Shorts(region) => self.fill(earlier, region),
+                        Region::Ints(region) => self.fill(earlier, region),
+                        Region::Longs(region) => self.fill(earlier, region),
                     }
                 }
             },
@@ -231,12 +228,20 @@ impl Rescale {
     }
 
     #[inline(always)]
-    fn fill<A: Into<i32> + Copy, T: Element>(&self, source: &[A], region: &mut [T]) {
+    fn fill<T: Element>(&self, row: Earlier, region: &mut [T]) {
+        match self.source.bank {
+            Bank::Short => self.fill_from(&row.shorts[self.source.at..], region),
+            Bank::Int => self.fill_from(&row.ints[self.source.at..], region),
+            Bank::Long => self.fill_from(&row.longs[self.source.at..], region),
+        }
+    }
+
+    #[inline(always)]
+    fn fill_from<A: Element, T: Element>(&self, source: &[A], region: &mut [T]) {
         let (lo, hi) = self.bounds;
         let shift = self.shift;
         let finish = |factor: i32, a: A, summand: i64| {
-            let a: i32 = a.into();
-            let sum = (i64::from(factor) * i64::from(a)).wrapping_add(summand);
+            let sum = i64::from(factor).wrapping_mul(a.wide()).wrapping_add(summand);
             T::cut((sum >> shift).max(lo).min(hi))
         };
         let elements = region.iter_mut().zip(source).zip(&self.summands);
