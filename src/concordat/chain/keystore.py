@@ -15,12 +15,12 @@ import os
 import uuid
 from typing import Any
 
+from Crypto.Protocol.KDF import scrypt
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from concordat.primitives.errors import InputError
 from concordat.primitives.hashing import keccak256
@@ -47,7 +47,7 @@ def seal_keystore(key: bytes, password: str, *, cost: int = SCRYPT_COST) -> dict
         scrypt's N, a power of two.
     """
     salt, vector = os.urandom(32), os.urandom(16)
-    stretched = Scrypt(salt=salt, length=32, n=cost, r=8, p=1).derive(password.encode())
+    stretched = _scrypt(password, salt, 32, cost, 8, 1)
     ciphertext = _aes(stretched[:16], vector, key)
     return {
         "version": 3,
@@ -100,13 +100,19 @@ def _stretch(function: str, params: dict[str, Any], password: str) -> bytes:
         cost, block, lanes = (params[name] for name in "nrp")
         if not all(type(n) is int and n > 0 for n in (cost, block, lanes)) or 128 * cost * block * lanes > _MAX_MEMORY:
             raise ValueError("kdfparams")
-        return Scrypt(salt=salt, length=length, n=cost, r=block, p=lanes).derive(password.encode())
+        return _scrypt(password, salt, length, cost, block, lanes)
     if function == "pbkdf2" and params["prf"] == "hmac-sha256":
         rounds = params["c"]
         if type(rounds) is not int or not 0 < rounds <= _MAX_ITERATIONS:
             raise ValueError("kdfparams")
         return PBKDF2HMAC(algorithm=SHA256(), length=length, salt=salt, iterations=rounds).derive(password.encode())
     raise ValueError("kdf")
+
+
+def _scrypt(password: str, salt: bytes, length: int, cost: int, block: int, lanes: int) -> bytes:
+    """From pycryptodome, because OpenSSL refuses the small blocks that some wallets use."""
+    stretched: bytes = scrypt(password.encode(), salt, length, cost, block, lanes)
+    return stretched
 
 
 def _aes(key: bytes, vector: bytes, data: bytes) -> bytes:
