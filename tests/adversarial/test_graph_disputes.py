@@ -7,8 +7,10 @@ from random import Random
 
 import pytest
 
+from concordat.graph.builder import GraphBuilder
+from concordat.graph.elements import ElementType, pack_elements
 from concordat.graph.execute import Execution, run
-from concordat.graph.ir import Graph, Node, Space
+from concordat.graph.ir import Graph, Node, Op, Operand, Space
 from concordat.graph.judge import Reader, compute_element
 from concordat.graph.trace import (
     Dissection,
@@ -35,8 +37,8 @@ SALT = keccak256(b"salt of the input")
 JUNK = Bytes32(b"\x5a" * 32)
 
 
-def _case(seed: int) -> tuple[Graph, bytes, Execution]:
-    graph = random_graph(seed, max_nodes=14, max_elements=40)
+def _case(seed: int, *, max_nodes: int = 14, max_elements: int = 40) -> tuple[Graph, bytes, Execution]:
+    graph = random_graph(seed, max_nodes=max_nodes, max_elements=max_elements)
     words = random_input(graph, seed)
     return graph, words, run(graph, words, reference=True)
 
@@ -96,6 +98,15 @@ def test_cheat_with_any_corruption_is_convicted_from_the_published_and_from_the_
     published = element_proof(graph, claimed, fault.node, fault.element, words, SALT)
     assert judge_element(model, root, trace_tree(graph, claimed).root, published)
     assert _dissect(graph, words, honest.trace, claimed) == published
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_cheat_in_a_deep_trace_is_convicted_after_several_reveals(seed):
+    graph, words, honest = _case(seed, max_nodes=60, max_elements=600)
+    claimed = _corrupted(graph, honest.trace, seed)
+    proof = _dissect(graph, words, honest.trace, claimed)
+    root = input_root(words, SALT, graph.input_depth)
+    assert judge_element(graph.commitment(ZERO32), root, trace_tree(graph, claimed).root, proof)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -178,6 +189,37 @@ def _changed_openings(opening: Opening, random: Random) -> list[Opening]:
     if words and path:  # passing off a node as a word of 64 bytes
         found.append(Opening(words=(Bytes32(words[0] + path[0]),), path=path[1:]))
     return found
+
+
+def test_padding_that_is_shown_with_operands_is_refused():
+    builder = GraphBuilder()
+    x = builder.input(3, ElementType.I8)
+    graph = builder.build(builder.affine(x, add=1, out_type=ElementType.I8))
+    words = pack_elements([1, 2, 3], ElementType.I8)
+    honest = run(graph, words, reference=True)
+    model, root = graph.commitment(ZERO32), input_root(words, SALT, graph.input_depth)
+    padding = element_proof(graph, honest.trace, 1, 3, words, SALT)
+    assert not judge_element(model, root, commit(honest), padding)
+    operands = element_proof(graph, honest.trace, 1, 2, words, SALT)
+    with pytest.raises(DisputeError):
+        judge_element(model, root, commit(honest), dataclasses.replace(padding, a=operands.a))
+
+
+def test_gather_from_before_its_operand_is_not_judged():
+    """Validation refuses such a program; the judge does not rely on it."""
+    source = Operand(space=Space.TRACE, type=ElementType.I8, start=1)
+    index = Operand(space=Space.WEIGHTS, type=ElementType.I8)
+    nodes = [
+        Node(op=Op.INPUT, out_type=ElementType.I8, start=0, leaves=2, n=64),
+        Node(op=Op.GATHER, out_type=ElementType.I8, start=2, leaves=2, n=1, a=source, b=index),
+    ]
+    weights = pack_elements([-1], ElementType.I8)
+    graph = Graph(nodes=tuple(nodes), weights=weights, input_elements=64, output_node=1, output_elements=1)
+    trace, words = bytes(64) + b"\1" + bytes(63), bytes(64)
+    proof = element_proof(graph, trace, 1, 0, words, SALT)
+    with pytest.raises(DisputeError) as caught:
+        judge_element(graph.commitment(ZERO32), input_root(words, SALT, 1), trace_tree(graph, trace).root, proof)
+    assert caught.value.code == "BadOpening"
 
 
 def test_opening_of_another_order_s_input_is_refused():
