@@ -122,9 +122,10 @@ contract Market is IMarket, OrderDomain {
         } else {
             if (slot.status() != OrderStatus.FUNDED) revert WrongStatus();
             if (block.timestamp > order.deliverBy) revert DeliveryLate();
+            _checkSize(output);
         }
         _checkEvidence(id, order, kind, output, proof);
-        slot = slot.withEvidence(kind);
+        slot = (delivered ? slot : _deliverProven(id, order, output)).withEvidence(kind);
         if (order.evidence.satisfied(slot.gathered()) && slot.openDisputes() == 0) {
             // EFFECT, EVENT
             _pay(id, order, slot, outputHash);
@@ -145,18 +146,12 @@ contract Market is IMarket, OrderDomain {
         bytes calldata output,
         bytes calldata proof
     ) external {
-        // CHECK
-        bytes32 id = _checkOffer(order);
-        OrderSlot slot = OrderSlots.funded().withEvidence(kind).ended(OrderStatus.PAID);
-        // EFFECT
-        _orders[id] = slot;
-        // EVENT
-        emit Accepted(id, order.client, order.provider, order);
-        emit Paid(id, order.model, order.provider, keccak256(output), slot.gathered());
+        bytes32 id = _payProven(order, kind, output);
         VAULT.fundAndPay(_funding(id, order, mode), signature);
         // CHECK: the rules look at the evidence after the money
+        _checkSize(output);
         _checkEvidence(id, order, kind, output, proof);
-        if (!order.evidence.satisfied(slot.gathered())) revert NotInPolicy();
+        if (!order.evidence.satisfied(1 << kind)) revert NotInPolicy();
     }
 
     // -- settling ----------------------------------------------------------------------------------------------------
@@ -326,6 +321,25 @@ contract Market is IMarket, OrderDomain {
         _orders[id] = OrderSlots.delivered(until, OrderSlots.commit(id, order.provider, traceRoot, keccak256(output)));
         // EVENT
         emit Delivered(id, order.provider, traceRoot, output, uint40(until));
+    }
+
+    /// @dev From offer to payment; everything is undone if the evidence does not hold.
+    function _payProven(Order calldata order, uint8 kind, bytes calldata output) private returns (bytes32 id) {
+        // CHECK
+        id = _checkOffer(order);
+        emit Accepted(id, order.client, order.provider, order);
+        OrderSlot slot = _deliverProven(id, order, output).withEvidence(kind).ended(OrderStatus.PAID);
+        // EFFECT
+        _orders[id] = slot;
+        // EVENT
+        emit Paid(id, order.model, order.provider, keccak256(output), slot.gathered());
+    }
+
+    /// @dev What is proven needs no trace: its root is zero.
+    function _deliverProven(bytes32 id, Order calldata order, bytes calldata output) private returns (OrderSlot) {
+        // EVENT
+        emit Delivered(id, order.provider, 0, output, uint40(block.timestamp));
+        return OrderSlots.delivered(block.timestamp, OrderSlots.commit(id, order.provider, 0, keccak256(output)));
     }
 
     function _pay(bytes32 id, Order calldata order, OrderSlot slot, bytes32 outputHash) private {

@@ -24,12 +24,12 @@ from concordat.primitives.errors import InputError, NotFoundError, OrderError
 from concordat.primitives.signatures import receive_authorization_digest, release_digest
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp, minutes, show_usd
 from concordat.primitives.wire import from_wire, to_wire
+from concordat.protocol.bond import bond_for
 from concordat.protocol.evidence import AnyOf, EvidenceKind, FraudProvable, Native, Policy, decode_policy, encode_policy
 from concordat.protocol.execution import input_root
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import Funding, FundingMode, Release
 from concordat.protocol.order import Order, OrderStatus, order_id
-from concordat.protocol.vault import bond_for
 from concordat.storage.journal import Journal
 
 __all__ = ["Orders", "PlacedOrder", "default_window"]

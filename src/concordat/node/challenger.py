@@ -13,7 +13,7 @@ from concordat.client.public import PublicData
 from concordat.graph.dissection import Dissection
 from concordat.graph.execute import Execution, run
 from concordat.graph.ir import Graph
-from concordat.graph.trace import TraceView, commit, find_fault, prove_fault
+from concordat.graph.trace import ElementFault, commit, element_proof, find_fault, output_proof
 from concordat.node.feed import Feed
 from concordat.node.outbox import Outbox
 from concordat.primitives.encoding import from_hex, to_hex
@@ -179,10 +179,10 @@ class Challenger:
             except NotFoundError:
                 return None
         opening = self.public.opening(order.input, honest.graph.input_depth)
-        fault = find_fault(honest.graph, claimed, opening.words, output, honest=honest)
-        assert fault is not None  # the root or the output differs from the honest one
-        view = TraceView.whole(honest.graph, claimed)
-        return prove_fault(honest.graph, view, fault, output, opening.words, opening.salt)
+        fault = find_fault(honest.graph, claimed, opening.words, honest=honest)
+        if isinstance(fault, ElementFault):
+            return element_proof(honest.graph, claimed, fault.node, fault.element, opening.words, opening.salt)
+        return output_proof(honest.graph, claimed, output)
 
     def _prove(self, key: str, body: dict[str, Any], order: Order, proof: ElementProof | OutputProof) -> int:
         name, salt = OrderId(from_hex(key)), Bytes32(from_hex(body["salt"]))
@@ -227,9 +227,7 @@ class Challenger:
             dissection = self._dissection(body, order)
             if dissection is None:
                 return 0
-            opening = self.public.opening(order.input, dissection.execution.graph.input_depth)
-            proof = dissection.element_proof(from_hex(body["leaf"]), opening.words, opening.salt)
-            return self._prove(key, body, order, proof)
+            return self._prove(key, body, order, dissection.proof(from_hex(body["leaf"])))
         if self.ledger.now() > body["deadline"]:
             return self._time_out(key, order)
         return 0
@@ -246,8 +244,11 @@ class Challenger:
         honest = self._honest(order)
         if honest is None:
             return None
-        rows = [tuple(Bytes32(from_hex(child)) for child in row) for row in body.get("rows", [])]
-        return Dissection.begin(honest, Bytes32(from_hex(body["trace_root"])), rows)
+        opening = self.public.opening(order.input, honest.graph.input_depth)
+        dissection = Dissection(honest.graph, honest.trace, opening.words, opening.salt)
+        for row in body.get("rows", []):
+            dissection = dissection.descend([Bytes32(from_hex(child)) for child in row])
+        return dissection
 
     def _pick(self, key: str, body: dict[str, Any], order: Order) -> int:
         dissection = self._dissection(body, order)

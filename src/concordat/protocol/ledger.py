@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from concordat.primitives.signatures import TokenDomain
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Seconds, Timestamp
 from concordat.protocol.events import Event
 from concordat.protocol.messages import Message
@@ -83,6 +84,8 @@ class Ledger(Protocol):
 
     domain: Domain
     parameters: Parameters
+    vault: Address
+    token_domain: TokenDomain
 
     def send(self, message: Message, *, sender: Address) -> Receipt:
         """Apply one message and wait until it is in."""

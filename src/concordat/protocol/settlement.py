@@ -13,7 +13,7 @@ from concordat.primitives.errors import VerificationError
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.signatures import cancel_digest, receive_authorization_digest, recover, release_digest
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Timestamp
-from concordat.protocol.events import Accepted, Cancelled, Delivered, Expired, Paid, Slashed
+from concordat.protocol.events import Accepted, Cancelled, Delivered, Event, Expired, Paid, Slashed
 from concordat.protocol.evidence import EvidenceKind, satisfied
 from concordat.protocol.execution import MAX_OUTPUT_BYTES, commit_result
 from concordat.protocol.ledger import BURN_ADDRESS
@@ -107,6 +107,7 @@ def prove(rules: Rules, world: WorldState, message: Prove | AcceptAndProve, call
     else:
         require(state.status is OrderStatus.FUNDED, "WrongStatus", order=key.hex())
         require(call.now <= order.deliver_by, "DeliveryLate", order=key.hex(), deliver_by=order.deliver_by)
+        require(0 < len(message.output) <= MAX_OUTPUT_BYTES, "OutputSize", size=len(message.output))
     require(module is not None, "NoModule", kind=kind.name)
     require(any(clause >> kind & 1 for clause in order.evidence), "NotInPolicy", order=key.hex(), kind=kind.name)
     accepted = module is not None and module.verify(key, order, message.output, message.proof)
@@ -117,9 +118,18 @@ def prove(rules: Rules, world: WorldState, message: Prove | AcceptAndProve, call
     # EFFECT
     if not pays:
         return world.with_order(key, replace(state, gathered=gathered)), ()
+    delivered: tuple[Event, ...] = ()
+    if state.status is OrderStatus.FUNDED:
+        commitment = commit_result(key, order.provider, ZERO32, keccak256(message.output))
+        world = world.with_order(key, replace(state, commitment=commitment))
+        delivered = (
+            Delivered(
+                order_id=key, provider=order.provider, trace_root=ZERO32, output=message.output, until=call.now
+            ),
+        )
     world = _pay(world, order, key, gathered, call)
     # EVENT
-    return world, (_paid(order, key, gathered, output_hash=keccak256(message.output)),)
+    return world, (*delivered, _paid(order, key, gathered, output_hash=keccak256(message.output)))
 
 
 def accept_and_prove(rules: Rules, world: WorldState, message: AcceptAndProve, call: Call) -> Outcome:

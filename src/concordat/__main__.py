@@ -1,0 +1,6 @@
+"""``python -m concordat``."""
+
+from concordat.cli.main import main
+
+if __name__ == "__main__":
+    main()
