@@ -199,6 +199,8 @@ def test_program_that_reads_or_holds_too_much_is_refused():
         "a": _operand(Space.TRACE, I8), "b": _operand(Space.TRACE, I8),
     }  # fmt: skip
     assert _refusal(_after_input(wide, n=256)) == ("ProgramSize", 1)
+    tall = {**wide, "n": 1 << 17, "cols": 1, "a": _operand(Space.TRACE, I8, row=1)}
+    assert _refusal(_after_input(tall, n=1 << 18)) == ("ProgramSize", 1)
 
 
 def test_interval_of_a_large_model_is_exact_for_its_widest_row():

@@ -19,14 +19,14 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
 
 from concordat.graph.elements import WORD, ElementType, Integers, unpack_elements
-from concordat.graph.intervals import Interval, element_indexes, validate
+from concordat.graph.intervals import Interval, distinct_elements, element_indexes, validate
 from concordat.graph.ir import Comparison, Graph, Node, Op, Operand, Space
 from concordat.primitives.errors import InputError
 from concordat.primitives.native import rust
 
 __all__ = ["Execution", "run", "run_outputs"]
 
-_BATCH_BYTES = 1 << 26
+_BATCH_ELEMENTS = 1 << 23
 _EXACT_FLOAT = 1 << 53
 _COMPARE: dict[int, Callable[[Any, Any], Any]] = {
     Comparison.GREATER_EQUAL: np.greater_equal,
@@ -116,9 +116,16 @@ def run_outputs(graph: Graph, inputs: ArrayLike, *, reference: bool = False) -> 
     rows = np.ascontiguousarray(values, dtype=np.int64)
     if rust is not None and not reference:
         return np.asarray(_twin(graph).run_outputs(rows), dtype=np.int64)
-    step = max(_BATCH_BYTES // (graph.trace_words * WORD), 1)
+    step = max(_BATCH_ELEMENTS // _elements_at_once(graph), 1)
     found = [_Memory(graph, rows[at : at + step]).outputs() for at in range(0, len(rows), step)]
     return np.concatenate(found) if found else np.zeros((0, graph.output_elements), dtype=np.int64)
+
+
+def _elements_at_once(graph: Graph) -> int:
+    """64-bit numbers that one row of a batch takes."""
+    operands = [(node, operand) for node in graph.nodes for operand in node.operands if operand.space is Space.TRACE]
+    reads = [distinct_elements(node, operand) for node, operand in operands]
+    return max([graph.trace_words * WORD // 8, *reads])
 
 
 @lru_cache(maxsize=16)

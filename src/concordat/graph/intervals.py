@@ -23,7 +23,27 @@ from concordat.graph.elements import WORD, ElementType, Integers
 from concordat.graph.ir import Graph, Node, Op, Operand, Space
 from concordat.primitives.errors import ModelError
 
-__all__ = ["LIMIT", "MAX_ELEMENTS", "MAX_WORK", "Analysis", "Interval", "element_indexes", "validate"]
+__all__ = [
+    "LIMIT",
+    "MAX_ELEMENTS",
+    "MAX_READ",
+    "MAX_WORK",
+    "Analysis",
+    "Interval",
+    "distinct_elements",
+    "element_indexes",
+    "validate",
+]
+    "LIMIT",
+    "MAX_ELEMENTS",
+    "MAX_READ",
+    "MAX_WORK",
+    "Analysis",
+    "Interval",
+    "distinct_elements",
+    "element_indexes",
+    "validate",
+]
 
 LIMIT = 1 << 62
 """Greatest magnitude of an intermediate."""
@@ -31,6 +51,8 @@ MAX_ELEMENTS = 1 << 24
 """Most elements of all regions together."""
 MAX_WORK = 1 << 30
 """Most elements read by all nodes together."""
+MAX_READ = 1 << 24
+"""Most distinct rows times K that one operand of one node may deliver."""
 
 
 class Interval(NamedTuple):
@@ -86,6 +108,16 @@ def element_indexes(node: Node, operand: Operand) -> Integers:
     return np.asarray(operand.base + rows * operand.row + columns * operand.col)
 
 
+def distinct_elements(node: Node, operand: Operand) -> int:
+    """How many elements an executor reads from an operand; what does not vary along rows or columns counts once."""
+    rows, rest = divmod(node.n, node.cols)
+    if rows and rest:
+        return node.n * max(node.k, 1)
+    along_rows = max(rows, 1) if operand.row else 1
+    along_columns = min(node.n, node.cols) if operand.col else 1
+    return along_rows * along_columns * max(node.k, 1)
+
+
 class Analysis:
     """Intervals of a growing list of nodes.
 
@@ -119,6 +151,8 @@ class Analysis:
         if max(self._elements, node.n) > MAX_ELEMENTS:
             raise self._error(node, "ProgramSize", f"the program has more than {MAX_ELEMENTS} elements")
         self._spend(node, node.n * max(node.k, 1))
+        if max(distinct_elements(node, operand) for operand in node.operands) > MAX_READ:
+            raise self._error(node, "ProgramSize", f"it reads more than {MAX_READ} elements of one operand")
         return _RULES[node.op](self, node)
 
     # -- reading -----------------------------------------------------------------------------------------------------
