@@ -34,16 +34,6 @@ __all__ = [
     "element_indexes",
     "validate",
 ]
-    "LIMIT",
-    "MAX_ELEMENTS",
-    "MAX_READ",
-    "MAX_WORK",
-    "Analysis",
-    "Interval",
-    "distinct_elements",
-    "element_indexes",
-    "validate",
-]
 
 LIMIT = 1 << 62
 """Greatest magnitude of an intermediate."""
