@@ -317,11 +317,20 @@ def paid(order, key, *, output_hash=ZERO32, gathered):
     return Paid(order_id=key, model=order.model, provider=order.provider, output_hash=output_hash, gathered=gathered)
 
 
+def proven(key, output, now):
+    """Slot of an order that was proven before it was delivered."""
+    commitment = commit_result(key, PROVIDER.address, ZERO32, keccak256(output))
+    return OrderState(status=OrderStatus.PAID, gathered=NATIVE, until=now, commitment=commitment)
+
+
 def test_prove_while_funded_pays_at_once(ledger, venue, funded, run):
-    receipt = ledger.send(native(funded, run, trace_root=ZERO32), sender=CHALLENGER.address)
-    key = venue.id_of(funded)
-    assert receipt.events == (paid(funded, key, output_hash=keccak256(run.result.output), gathered=NATIVE),)
-    assert ledger.state(key) == OrderState(status=OrderStatus.PAID, gathered=NATIVE, until=ledger.now())
+    key, output, now = venue.id_of(funded), run.result.output, ledger.now()
+    receipt = ledger.send(native(funded, run, trace_root=keccak256(b"ignored")), sender=CHALLENGER.address)
+    assert receipt.events == (
+        Delivered(order_id=key, provider=PROVIDER.address, trace_root=ZERO32, output=output, until=now),
+        paid(funded, key, output_hash=keccak256(output), gathered=NATIVE),
+    )
+    assert ledger.state(key) == proven(key, output, now)
     assert ledger.balance(PROVIDER.address) == Balance(free=51_000_000)
 
 
@@ -347,6 +356,11 @@ def test_prove_of_unfunded_or_paid_order_is_refused(ledger, order, run, venue):
 def test_prove_after_delivery_time_is_refused(ledger, funded, run):
     ledger.advance(201)
     refused(ledger, native(funded, run), PROVIDER, "DeliveryLate")
+
+
+@pytest.mark.parametrize("size", [0, 1025])
+def test_prove_while_funded_of_output_of_wrong_size_is_refused(ledger, funded, run, size):
+    refused(ledger, native(funded, run, output=bytes(size)), PROVIDER, "OutputSize")
 
 
 @pytest.mark.parametrize("kind", [EvidenceKind.FRAUD_PROVABLE, EvidenceKind.VALIDITY, EvidenceKind.CLIENT_RELEASE])
@@ -401,9 +415,8 @@ def test_accept_and_prove_goes_from_offer_to_paid(ledger, venue, order, run):
         proof=b"",
     )
     events = ledger.send(message, sender=PROVIDER.address).events
-    assert [type(event) for event in events] == [Accepted, Paid]
-    state = OrderState(status=OrderStatus.PAID, gathered=NATIVE, until=ledger.now())
-    assert ledger.state(venue.id_of(order)) == state
+    assert [type(event) for event in events] == [Accepted, Delivered, Paid]
+    assert ledger.state(venue.id_of(order)) == proven(venue.id_of(order), run.result.output, ledger.now())
     assert ledger.balance(PROVIDER.address) == Balance(free=51_000_000)
 
 

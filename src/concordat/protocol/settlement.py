@@ -118,18 +118,12 @@ def prove(rules: Rules, world: WorldState, message: Prove | AcceptAndProve, call
     # EFFECT
     if not pays:
         return world.with_order(key, replace(state, gathered=gathered)), ()
-    delivered: tuple[Event, ...] = ()
+    events: tuple[Event, ...] = ()
     if state.status is OrderStatus.FUNDED:
-        commitment = commit_result(key, order.provider, ZERO32, keccak256(message.output))
-        world = world.with_order(key, replace(state, commitment=commitment))
-        delivered = (
-            Delivered(
-                order_id=key, provider=order.provider, trace_root=ZERO32, output=message.output, until=call.now
-            ),
-        )
+        world, events = _deliver_proven(world, order, key, message.output, call)
     world = _pay(world, order, key, gathered, call)
     # EVENT
-    return world, (*delivered, _paid(order, key, gathered, output_hash=keccak256(message.output)))
+    return world, (*events, _paid(order, key, gathered, output_hash=keccak256(message.output)))
 
 
 def accept_and_prove(rules: Rules, world: WorldState, message: AcceptAndProve, call: Call) -> Outcome:
@@ -271,6 +265,14 @@ def _signed_by(party: Address, digest: bytes, signature: bytes) -> bool:
 def _ended(state: OrderState, status: OrderStatus, call: Call) -> OrderState:
     """Terminal slot: commitment and gathered evidence stay, `until` says when."""
     return replace(state, status=status, until=call.now, open_disputes=0)
+
+
+def _deliver_proven(world: WorldState, order: Order, key: OrderId, output: bytes, call: Call) -> Outcome:
+    """What is proven needs no trace: its root is zero."""
+    commitment = commit_result(key, order.provider, ZERO32, keccak256(output))
+    world = world.with_order(key, replace(world.order(key), commitment=commitment))
+    event = Delivered(order_id=key, provider=order.provider, trace_root=ZERO32, output=output, until=call.now)
+    return world, (event,)
 
 
 def _pay(world: WorldState, order: Order, key: OrderId, gathered: int, call: Call) -> WorldState:
