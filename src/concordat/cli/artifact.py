@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -19,6 +20,7 @@ from concordat.primitives.units import ModelId
 
 __all__ = ["artifact"]
 
+_WIDTHS: dict[str, Literal[8, 16, "auto"]] = {"8": 8, "16": 16, "auto": "auto"}
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -46,8 +48,7 @@ def check(model: Path, data: Path, held_out: Path | None, card: Path | None, bit
     columns = Card.load(card).columns if card else None
     with speaker.log.status("importing and comparing with onnxruntime"):
         source = model.read_bytes()
-        width = bits if bits == "auto" else int(bits)
-        imported = import_onnx(source, calibration=calibration, schema=columns or None, bits=width)
+        imported = import_onnx(source, calibration=calibration, schema=columns or None, bits=_WIDTHS[bits])
         report = fidelity(imported, source, judged, threshold=float(threshold))
     graph = imported.graph
     data_out = {

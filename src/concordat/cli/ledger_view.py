@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from concordat.chain.answers import quantity
 from concordat.chain.ledger import EvmLedger
-from concordat.chain.rpc import quantity
 from concordat.node.embedded import EmbeddedMarket
 from concordat.node.open import GIFT
 from concordat.primitives.encoding import to_hex
@@ -79,7 +79,7 @@ class GasBook:
 
 def wallet_rows(market: EmbeddedMarket, names: list[str]) -> list[tuple[str, ...]]:
     """Balances of accounts, and how they changed since each got its gift."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in names:
         wallet = market.network.wallet(name)
         change = wallet.tokens + wallet.free + wallet.locked - GIFT

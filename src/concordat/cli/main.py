@@ -47,7 +47,7 @@ Start here:
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
 @click.version_option(importlib.metadata.version("concordat"), prog_name="concordat")
 @click.pass_context
-def main(context: click.Context, json_: bool, **flags: Any) -> None:
+def main(context: click.Context, /, json_: bool, **flags: Any) -> None:
     """Root of all commands."""
     build = command_errors(lambda: setattr(context, "obj", load_settings({**flags, "json": json_})))
     build()

@@ -19,6 +19,7 @@ from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_
 from concordat.client.home import Home
 from concordat.client.public import PublicData
 from concordat.node.challenger import Challenger
+from concordat.node.embedded import STAKE
 from concordat.node.keeper import Keeper
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -33,7 +34,7 @@ def list_(model: str | None) -> None:
     with connect(context.find_object(Settings) or Settings()) as network:
         wanted = from_hex(model, length=32) if model else None
         entries = [e for e in network.records.log.records() if wanted in (None, e.record.model)]
-    data = [
+    data: list[dict[str, Any]] = [
         {
             "index": e.index,
             "order": to_hex(e.record.order_id),
@@ -61,7 +62,7 @@ def audit(model: str) -> None:
         identity = ModelId(from_hex(model, length=32))
         settled = settled_orders(network.ledger.events(), identity)
         records = [entry.record for entry in network.records.of_model(identity)]
-        findings = check_sequence(records, settled)
+        findings = check_sequence(records, settled, domain=network.ledger.domain)
     data = {"settled": len(settled), "recorded": len(records), "findings": [str(finding) for finding in findings]}
     verdict = "nothing is missing, changed or out of order" if not findings else "\n".join(map(str, findings))
     speaker.result(data, f"{len(settled)} settled, {len(records)} recorded: {verdict}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -13,10 +14,11 @@ from concordat.cli.ledger_view import GasBook, wallet_rows
 from concordat.client.dataset import Dataset
 from concordat.client.decision import Decision
 from concordat.client.home import Home
-from concordat.client.model import Model
+from concordat.client.model import Card, Model
 from concordat.client.orders import PlacedOrder
 from concordat.client.registry import Entry, PublishedModel
 from concordat.graph.fidelity import fidelity
+from concordat.graph.onnx import import_onnx
 from concordat.node.embedded import EmbeddedMarket
 from concordat.node.open import open_market
 from concordat.node.provider import Provider, Terms
@@ -115,8 +117,9 @@ class Story:
         assert isinstance(entry, Entry)
         card = {line.split(" = ")[0]: line.split('"')[1] for line in CARD.splitlines()}
         with self._out.status("importing ONNX into the integer graph"):
-            model = Model.from_onnx(self.credit.onnx, card=card, calibration=frame, parents=(entry.id,))
-            report = fidelity(model, self.credit.onnx, self.credit.held_out)
+            imported = import_onnx(self.credit.onnx, calibration=frame)
+            report = fidelity(imported, self.credit.onnx, self.credit.held_out)
+            model = Model.of_import(imported, self.credit.onnx, Card.load(card), (entry.id,))
         published = registry.publish(model, signer="lender")
         assert isinstance(published, PublishedModel)
         self.model = published
@@ -235,7 +238,7 @@ class Story:
         entries = network.records.of_model(self.model.id)
         rows = [(str(e.index), str(e.record.sequence), to_hex(e.record.order_id)[:18] + "…") for e in entries]
         self._table(("record", "sequence", "order"), rows)
-        findings = check_sequence([entry.record for entry in entries], settled)
+        findings = check_sequence([entry.record for entry in entries], settled, domain=network.ledger.domain)
         self._say(
             f"{len(settled)} decisions settled on chain, {len(entries)} in the log, "
             f"{len(findings)} missing, changed or out of order"
@@ -259,7 +262,7 @@ class Story:
     # -- how ---------------------------------------------------------------------------------------------------------
 
     def _buy(self, row: int, *, evidence: Any, provider: str = "provider") -> PlacedOrder:
-        applicant = {name: value for name, value in self.credit.held_out.iloc[row].items()}
+        applicant = self.credit.held_out.iloc[row].to_dict()
         return self.market.network.orders.place(
             self.model,
             applicant,
@@ -280,7 +283,8 @@ class Story:
 
     def _settle_slashed(self, placed: PlacedOrder) -> Slashed:
         self._until(placed, OrderStatus.SLASHED)
-        return self._event(placed, Slashed)
+        slashed: Slashed = self._event(placed, Slashed)
+        return slashed
 
     def _event(self, placed: PlacedOrder, kind: Any) -> Any:
         events = [item.event for item in self.market.network.ledger.events() if isinstance(item.event, kind)]
@@ -307,7 +311,7 @@ class Story:
     def _say(self, text: str) -> None:
         self._out.print(f"   {text}")
 
-    def _table(self, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    def _table(self, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 3), header_style="dim")
         for index, column in enumerate(columns):
             table.add_column(column, justify="left" if index == 0 else "right")

@@ -62,8 +62,8 @@ def evm_ledger(home: Home, url: str, *, password: Callable[[str], str] | None = 
         keyring.on_new = welcome
         welcome(keyring.signer("keeper"))
         return ledger, keyring
-    ledger = EvmLedger(endpoint, deployment, trusted=True)
-    keyring.on_new = lambda signer: None if ledger.add(signer) else None
+    ledger = EvmLedger(endpoint, deployment)
+    keyring.on_new = ledger.add
     return ledger, keyring
 
 
@@ -105,7 +105,7 @@ def connect_home(home: Home, url: str, *, password: Callable[[str], str] | None 
         journal,
         records,
         providers=providers,
-        pump=lambda: None if rest.wait(PAUSE_SECONDS) else None,
+        pump=lambda: rest.wait(PAUSE_SECONDS),
     )
     return Network(
         ledger=ledger,

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from concordat.chain.accounts import Signer, development_accounts
+from concordat.chain.answers import Refusal
 from concordat.chain.anvil import AnvilNode
 from concordat.chain.contracts import contract
 from concordat.chain.deployment import Deployment, read
 from concordat.chain.ledger import EvmLedger
 from concordat.chain.logs import block_times, fetch_logs
-from concordat.chain.rpc import Endpoint, Refusal
+from concordat.chain.rpc import Endpoint
 from concordat.chain.translate import error_for
 from concordat.client.keyring import Keyring
 from concordat.client.registry import ArtifactLedger, Entry
@@ -178,7 +179,7 @@ class DevelopmentChain:
         self, endpoint: Endpoint, deployment: Deployment, keyring: Keyring, *, node: AnvilNode | None = None
     ) -> None:
         self.endpoint = endpoint
-        self.ledger = EvmLedger(endpoint, deployment, trusted=True)
+        self.ledger = EvmLedger(endpoint, deployment)
         self.artifacts: ArtifactLedger = EvmArtifacts(self.ledger, keyring)
         self._node = node
         self._minter = development_accounts(1)[0]

@@ -43,7 +43,7 @@ class Keyring:
         *,
         password: Callable[[str], str] | None = None,
         development: bool = False,
-        on_new: Callable[[Signer], None] | None = None,
+        on_new: Callable[[Signer], object] | None = None,
     ) -> None:
         self._folder = folder
         self._password = password

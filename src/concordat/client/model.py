@@ -142,6 +142,7 @@ class Model:
                     "model.onnx": to_hex(sha256(onnx)),
                     "program.bin": to_hex(sha256(imported.graph.to_bytes())),
                 },
+                "import": imported.to_json(),
                 "schema": imported.schema.to_json(),
             },
         )

@@ -61,7 +61,7 @@ class Orders:
         records: Records,
         *,
         providers: Callable[[], Sequence[ProviderLink]],
-        pump: Callable[[], None],
+        pump: Callable[[], object],
     ) -> None:
         self.ledger = ledger
         self.registry = registry

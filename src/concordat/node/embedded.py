@@ -48,8 +48,15 @@ IDLE_SECONDS = Seconds(60)
 class Backend(Protocol):
     """A chain of one's own, in memory or embedded."""
 
-    ledger: Ledger
-    artifacts: ArtifactLedger
+    @property
+    def ledger(self) -> Ledger:
+        """Where orders live."""
+        ...
+
+    @property
+    def artifacts(self) -> ArtifactLedger:
+        """Where artifacts are registered."""
+        ...
 
     def fund(self, account: Address, tokens: Amount) -> None:
         """Give an account settlement tokens, and what it needs for transactions."""

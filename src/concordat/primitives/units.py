@@ -6,7 +6,7 @@ Floats never touch it: a decimal string or a whole number goes in.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import NewType
 
 from concordat.primitives.errors import InputError
@@ -47,6 +47,8 @@ TOKEN_DECIMALS = 6
 """Decimals of the settlement token (USDC and most dollar tokens use six)."""
 
 MAX_AMOUNT = 2**96 - 1
+"""Largest sum: prices and bonds have 96 bits on chain."""
+_DIGITS = 80
 
 
 def usd(amount: str | int | Decimal) -> Amount:
@@ -65,7 +67,8 @@ def usd(amount: str | int | Decimal) -> Amount:
     if isinstance(amount, float):
         raise InputError(f"{amount!r} is a float, not a sum of money.", code="FloatMoney", hint='Write usd("0.50").')
     try:
-        scaled = Decimal(amount).scaleb(TOKEN_DECIMALS)
+        with localcontext(prec=_DIGITS):  # the default context rounds to 28 digits, and a sum may have 29
+            scaled = Decimal(amount).scaleb(TOKEN_DECIMALS)
     except (InvalidOperation, TypeError, ValueError) as error:
         raise InputError(f"{amount!r} is not a decimal number.", code="BadMoney") from error
     if not scaled.is_finite() or scaled != scaled.to_integral_value() or not 0 <= scaled <= MAX_AMOUNT:

@@ -56,7 +56,7 @@ def _hints(kind: type) -> dict[str, Any]:
 def _read(kind: Any, data: Any, where: str) -> Any:
     while isinstance(kind, typing.NewType):
         kind = kind.__supertype__
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _read_fields(kind, data, where)
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
