@@ -1,0 +1,23 @@
+"""One small file per family of operators; each gives the meaning in floats and the form in integers.
+
+A new operator is an entry in its family's ``OPERATORS``.
+"""
+
+from __future__ import annotations
+
+from concordat.graph.onnx.operators import activations, arithmetic, dense, encoders, labels, normalise, shapes, trees
+from concordat.graph.onnx.operators.registry import Operator
+
+__all__ = ["OPERATORS"]
+
+OPERATORS: dict[str, Operator] = {
+    **activations.OPERATORS,
+    **arithmetic.OPERATORS,
+    **dense.OPERATORS,
+    **encoders.OPERATORS,
+    **labels.OPERATORS,
+    **normalise.OPERATORS,
+    **shapes.OPERATORS,
+    **trees.OPERATORS,
+}
+"""Every operator by its type."""

@@ -1,0 +1,167 @@
+"""From one scale to another: requantisation, and dense products with quantised weights.
+
+A rescaling is ``(m * q + c) >> s`` with multipliers below 2**30 and a shift chosen so that no step leaves ±2**61.
+Weights are symmetric, one scale per output. What a product reads is 8 or 16 bits wide, with one scale per element that
+is folded into the weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from concordat.graph.builder import Ref
+from concordat.graph.elements import ElementType
+from concordat.graph.onnx.inputs import columns_region, place
+from concordat.graph.onnx.views import Floats, InputView, RegionView, View
+from concordat.primitives.errors import ModelError
+
+if TYPE_CHECKING:
+    from concordat.graph.onnx.lowering import Lowering
+
+__all__ = ["Precision", "as_region", "decision_grid", "dense", "narrow", "rescale"]
+
+HEADROOM = {ElementType.I8: 1.25, ElementType.I16: 2.0}
+"""How far beyond the calibrated range an activation may go before it saturates."""
+_MULTIPLIER = float(1 << 30)
+_PRODUCT = float(1 << 61)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precision:
+    """How finely a model is written in integers."""
+
+    weights: ElementType
+    """Type of dense weights."""
+    activations: ElementType
+    """Type of what dense layers read (model inputs are at least 16 bits)."""
+    interpolate: bool
+    """Whether hidden sigmoid and tanh are interpolated between table entries."""
+
+
+def rescale(
+    lowering: Lowering,
+    view: RegionView,
+    scale: float | Floats,
+    *,
+    kind: ElementType = ElementType.I32,
+    lo: int | None = None,
+    hi: int | None = None,
+) -> RegionView:
+    """The same numbers in other units, rounded half up and clamped.
+
+    Parameters
+    ----------
+    lowering : Lowering
+    view : RegionView
+    scale : float or array, shape (n,)
+        What one unit of the result is worth; its zero is worth zero.
+    kind : ElementType
+        How the result is stored.
+    lo, hi : int, optional
+        Clamp; the type's ends if left out.
+    """
+    low, high = kind.minimum if lo is None else lo, kind.maximum if hi is None else hi
+    key = (
+        view.region,
+        *(x.tobytes() for x in (view.index, view.scale, view.offset, np.asarray(scale))),
+        kind,
+        low,
+        high,
+    )
+    if key not in lowering.rescaled:
+        ratio, shifted = view.scale / scale, view.offset / scale
+        region = _affine(lowering, view, ratio, shifted, kind, low, high)
+        lowering.rescaled[key] = RegionView.of(region, scale)
+    return lowering.rescaled[key]
+
+
+def _affine(
+    lowering: Lowering, view: RegionView, ratio: Floats, shifted: Floats, kind: ElementType, lo: int, hi: int
+) -> Ref:
+    builder = lowering.builder
+    if (ratio == 1).all() and not shifted.any() and view.whole and view.region.type is kind:
+        interval = view.region.interval
+        if lo <= interval.low and interval.high <= hi:
+            return view.region
+    magnitude = max(view.region.interval.magnitude, 1)
+    largest = float(np.abs(ratio).max())
+    reach = magnitude * largest + float(np.abs(shifted).max()) + 1
+    room = min(_MULTIPLIER / max(largest, 2.0**-40), _PRODUCT / reach)
+    shift = min(int(np.floor(np.log2(room))), 62) if room >= 1 else -1
+    if shift < 0:
+        raise ModelError(
+            "A layer's numbers spread over more than 61 bits.",
+            code="RangeTooWide",
+            hint="Scale the inputs (StandardScaler) or widen the calibration data.",
+        )
+    factors = np.rint(ratio * 2.0**shift).astype(np.int64)
+    summands = np.rint(shifted * 2.0**shift).astype(np.int64)
+    same_factor, same_summand = bool((factors == factors[0]).all()), bool((summands == summands[0]).all())
+    return builder.affine(
+        place(builder, view),
+        m0=int(factors[0]) if same_factor else 1,
+        b=None if same_factor else builder.weights(factors),
+        c=None if same_summand else builder.weights(summands),
+        add=int(summands[0]) if same_summand else 0,
+        shift=shift,
+        lo=lo,
+        hi=hi,
+        out_type=kind,
+    )
+
+
+def as_region(lowering: Lowering, view: View) -> RegionView:
+    """A view of a region; functions of input columns are computed."""
+    return columns_region(lowering, view) if isinstance(view, InputView) else view
+
+
+def narrow(lowering: Lowering, view: View, name: str, *, floor: float | None = None) -> RegionView:
+    """A view fit for a dense product: integers of the precision's activation type.
+
+    Parameters
+    ----------
+    lowering : Lowering
+    view : View
+    name : str
+        The tensor, for its calibrated range.
+    floor : float, optional
+        Clamp from below (zero for a rectifier).
+    """
+    if isinstance(view, InputView):
+        return columns_region(lowering, view)
+    kind = lowering.precision.activations
+    if floor is None and view.region.type <= ElementType.I16 and view.region.size <= 2 * view.n:
+        return view
+    low, high = lowering.bounds(name)
+    reach = np.maximum(np.abs(low), np.abs(high)) * HEADROOM[kind]
+    reach = np.maximum(reach, max(float(reach.max()) / 16, 1e-12))
+    return rescale(lowering, view, reach / kind.maximum, kind=kind, lo=-kind.maximum if floor is None else 0)
+
+
+def dense(lowering: Lowering, view: RegionView, weights: Floats, bias: Floats) -> RegionView:
+    """``view @ weights + bias``, exact in the quantised weights.
+
+    Parameters
+    ----------
+    lowering : Lowering
+    view : RegionView
+        Narrow integers, n of them.
+    weights : array, shape (n, m)
+    bias : array, shape (m,)
+    """
+    if weights.shape[0] != view.n:
+        raise ModelError(f"A row of {view.n} meets weights of {weights.shape[0]} rows.", code="BadShape")
+    spread = np.zeros((view.region.size, weights.shape[1]))
+    np.add.at(spread, view.index, weights * view.scale[:, None])
+    largest = np.abs(spread).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0) / lowering.precision.weights.maximum
+    sums = lowering.builder.matmul(view.region, np.rint(spread / unit).astype(np.int64).T)
+    return RegionView.of(sums, unit, bias + view.offset @ weights)
+
+
+def decision_grid(lowering: Lowering, view: RegionView, reach: float) -> RegionView:
+    """Fine 32-bit integers with one common scale, good to four times `reach`, to compare elements with one another."""
+    return rescale(lowering, view, 2.0 ** (np.ceil(np.log2(max(reach, 1e-9))) + 2 - 30))

@@ -1,0 +1,85 @@
+"""Patterns that mean an operator: ``1 / (1 + exp(-x))`` is a sigmoid, and constants are folded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+
+from concordat.graph.onnx.constants import Array
+from concordat.graph.onnx.reader import OnnxModel, OnnxNode
+
+__all__ = ["rewrite"]
+
+_PARTS = ("Add", "Exp", "Mul", "Neg")
+
+
+def rewrite(model: OnnxModel) -> OnnxModel:
+    """The model with Constant nodes as constants and spelt-out sigmoids as Sigmoid."""
+    constants = dict(model.constants)
+    nodes = []
+    for node in model.nodes:
+        if node.op == "Constant" and not node.inputs and len(node.outputs) == 1:
+            constants[node.outputs[0]] = _constant(node)
+        else:
+            nodes.append(node)
+    makers = {name: node for node in nodes for name in node.outputs}
+    rewritten = [_sigmoid(node, makers, constants) or node for node in nodes]
+    uses = Counter([name for node in rewritten for name in node.inputs] + list(model.outputs))
+    kept = []
+    for node in reversed(rewritten):
+        if node.op in _PARTS and not any(uses[name] for name in node.outputs):
+            uses.subtract(node.inputs)
+        else:
+            kept.append(node)
+    return replace(model, nodes=tuple(reversed(kept)), constants=constants)
+
+
+def _constant(node: OnnxNode) -> Array:
+    for name, kind in (("value_float", np.float32), ("value_floats", np.float32), ("value_int", np.int64),
+                       ("value_ints", np.int64)):  # fmt: skip
+        if name in node.attributes:
+            array = np.array(node.attributes[name], dtype=kind)
+            if not np.isfinite(array).all():
+                raise node.refuse("its value is not a finite number", code="NotFinite")
+            return array
+    if isinstance(node.attributes.get("value"), np.ndarray):
+        value: Array = node.attributes["value"]
+        return value
+    raise node.refuse("its value is of no known kind", code="UnsupportedOperator")
+
+
+def _sigmoid(node: OnnxNode, makers: dict[str, OnnxNode], constants: dict[str, Array]) -> OnnxNode | None:
+    """Sigmoid, if a Reciprocal is one spelt out."""
+    if node.op != "Reciprocal":
+        return None
+    add = makers.get(node.inputs[0])
+    power = _other(add, "Add", 1.0, constants, makers)
+    negative = makers.get(power.inputs[0]) if power is not None and power.op == "Exp" else None
+    if negative is None:
+        return None
+    if negative.op == "Neg":
+        source = negative.inputs[0]
+    elif negative.op == "Mul":
+        names = [name for name in negative.inputs if not _is(constants.get(name), -1.0)]
+        if len(names) != 1:
+            return None
+        source = names[0]
+    else:
+        return None
+    return replace(node, op="Sigmoid", inputs=(source,), attributes={})
+
+
+def _other(
+    node: OnnxNode | None, op: str, number: float, constants: dict[str, Array], makers: dict[str, OnnxNode]
+) -> OnnxNode | None:
+    """Maker of the operand beside a constant."""
+    if node is None or node.op != op:
+        return None
+    names = [name for name in node.inputs if not _is(constants.get(name), number)]
+    return makers.get(names[0]) if len(names) == 1 else None
+
+
+def _is(constant: Array | None, number: float) -> bool:
+    return constant is not None and constant.size == 1 and constant.dtype.kind == "f" and constant.item() == number
