@@ -30,8 +30,11 @@ class Program:
         """Elements of one row of outputs."""
 
     @property
-    def planned(self) -> bool:
-        """Whether the fast steps fit the program; else it is interpreted, element by element."""
+    def steps(self) -> list[str]:
+        """Kinds of the steps that the program runs in (``dense weighted forest rescale pointwise reduce``).
+
+        Empty if no steps fit it and it is interpreted, element by element.
+        """
 
     def run_outputs(self, inputs: NDArray[np.int64], *, threads: int | None = None) -> NDArray[np.int64]:
         """Outputs, shape (B, output_elements), of rows of inputs, shape (B, input_elements).

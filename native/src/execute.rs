@@ -24,9 +24,9 @@ impl Executor {
         Ok(Self { program, plan })
     }
 
-    /// Whether rows run by a plan rather than by the interpreter.
-    pub fn planned(&self) -> bool {
-        self.plan.is_some()
+    /// Kinds of the plan's steps; none if rows are interpreted.
+    pub fn steps(&self) -> Vec<&'static str> {
+        self.plan.as_ref().map_or_else(Vec::new, Plan::steps)
     }
 
     /// Elements of one row of inputs.

@@ -73,8 +73,8 @@ impl Program {
     }
 
     #[getter]
-    fn planned(&self) -> bool {
-        self.executor.planned()
+    fn steps(&self) -> Vec<&'static str> {
+        self.executor.steps()
     }
 
     #[pyo3(signature = (inputs, *, threads = None))]

@@ -30,8 +30,7 @@ pub fn plan(program: &Program, tier: Tier) -> Result<Plan, Unplanned> {
         return Err(Unplanned);
     }
     let mut survey = Survey::new(program)?;
-    let mut regions = linear_regions(&survey);
-    tighten(&mut survey, &regions);
+    let regions = linear_regions(&mut survey);
     let mut planner = Planner {
         survey,
         recipes: Vec::new(),
@@ -39,24 +38,9 @@ pub fn plan(program: &Program, tier: Tier) -> Result<Plan, Unplanned> {
         slots: Vec::new(),
         layout: Layout::default(),
     };
-    planner.choose(&mut regions)?;
-    drop(regions);
+    planner.choose(regions)?;
     planner.place();
     planner.steps(tier)
-}
-
-/// Bounds the linear regions by their constants.
-fn tighten(survey: &mut Survey, regions: &[Option<Linear>]) {
-    for (place, region) in regions.iter().enumerate() {
-        let Some(region) = region else { continue };
-        let bound = i64::try_from(region.bound(magnitude(survey.intervals[region.source]))).unwrap_or(i64::MAX);
-        let (low, high) = survey.intervals[place];
-        survey.intervals[place] = (low.max(-bound), high.min(bound));
-    }
-}
-
-fn magnitude((low, high): (i64, i64)) -> u64 {
-    low.unsigned_abs().max(high.unsigned_abs())
 }
 
 struct Planner<'a> {
@@ -75,7 +59,7 @@ impl Planner<'_> {
     }
 
     /// Backwards from the output: a region is made if a later one needs it.
-    fn choose(&mut self, regions: &mut [Option<Linear>]) -> Result<(), Unplanned> {
+    fn choose(&mut self, mut regions: Vec<Option<Linear>>) -> Result<(), Unplanned> {
         let nodes = self.survey.program.nodes.len();
         self.recipes.resize_with(nodes, || None);
         self.need(0, 0);
@@ -84,9 +68,13 @@ impl Planner<'_> {
             if self.lengths[place] == 0 {
                 continue;
             }
-            let grove = regions[place].as_ref().and_then(|region| conjunctions::find(&self.survey, regions, region));
-            let recipe = match (grove.filter(|grove| self.in_one_bank(grove)), regions[place].take()) {
-                (Some(grove), _) => Recipe::Forest(grove),
+            let grove = regions[place].as_ref().and_then(|region| conjunctions::find(&self.survey, &regions, region));
+            let recipe = match (grove, regions[place].take()) {
+                (Some(grove), _) => {
+                    // Walks read their features from one bank.
+                    self.survey.unite(grove.features.iter().map(|feature| feature.0));
+                    Recipe::Forest(grove)
+                }
                 (None, Some(linear)) => Recipe::Linear(linear),
                 (None, None) => Recipe::Direct,
             };
@@ -94,11 +82,6 @@ impl Planner<'_> {
             self.recipes[place] = Some(recipe);
         }
         Ok(())
-    }
-
-    fn in_one_bank(&self, grove: &Grove) -> bool {
-        let bank = |place: &Place| Bank::holding(self.survey.intervals[place.0]);
-        grove.features.windows(2).all(|pair| bank(&pair[0]) == bank(&pair[1]))
     }
 
     fn need(&mut self, region: usize, length: usize) {
@@ -170,10 +153,10 @@ impl Planner<'_> {
 
     fn linear(&self, linear: &Linear, target: Slot) -> Result<Step, Unplanned> {
         let source = self.slot(linear.source)?;
-        let magnitude = magnitude(self.survey.intervals[linear.source]);
-        Ok(match Dense::new(linear, source, magnitude, target) {
+        let magnitude = self.survey.magnitude(linear.source);
+        Ok(match Dense::new(self.survey.program, linear, (source, magnitude), target) {
             Some(dense) => Step::Dense(dense),
-            None => Step::Weighted(Weighted::new(linear, source, target)),
+            None => Step::Weighted(Weighted::new(self.survey.program, linear, source, target)),
         })
     }
 
@@ -181,6 +164,9 @@ impl Planner<'_> {
         let features: Vec<Slot> =
             grove.features.iter().map(|place| self.element(*place)).collect::<Result<_, Unplanned>>()?;
         let bank = features.first().map_or(Bank::Short, |slot| slot.bank);
+        if features.iter().any(|slot| slot.bank != bank) {
+            return Err(Unplanned);
+        }
         let mut trees = grove.trees;
         trees.iter_mut().for_each(|tree| locate(tree, &features));
         Ok(Forest::new(&trees, bank, &grove.values, outputs, target))

@@ -6,6 +6,7 @@
 //! it, and so on down: that is a tree, and walking it finds the only leaf that can hold. Nothing is taken on trust: what
 //! does not split is left as arithmetic.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::plan::forest::Tree;
@@ -28,8 +29,12 @@ struct Condition {
     negated: bool,
 }
 
-/// For each condition by number, whether a leaf wants it true.
-type Conjunction = BTreeMap<usize, bool>;
+/// A leaf that something can reach.
+struct Leaf {
+    number: usize,
+    /// For each condition on the way, by number, whether it is wanted true.
+    wants: BTreeMap<usize, bool>,
+}
 
 /// Trees, with features named by their places in regions.
 pub struct Grove {
@@ -44,13 +49,14 @@ pub struct Grove {
 /// The trees of which a linear region adds up the leaves' values, if that is what it does.
 pub fn find(survey: &Survey, regions: &[Option<Linear>], region: &Linear) -> Option<Grove> {
     let (leaves, conditions) = conjunctions(survey, regions, &survey.program.nodes[region.source])?;
-    let held: usize = region.rows.iter().map(|row| row.weights.len()).sum();
-    if leaves.len().saturating_mul(region.rows.len()) > 4 * held + MAX_VALUES {
+    let held = region.constants();
+    let count = survey.program.nodes[region.source].n;
+    if count.saturating_mul(region.rows.len()) > 4 * held + MAX_VALUES {
         return None;
     }
-    let mut values = vec![vec![0; region.rows.len()]; leaves.len()];
+    let mut values = vec![vec![0; region.rows.len()]; count];
     for (output, row) in region.rows.iter().enumerate() {
-        for (offset, weight) in row.weights.iter().enumerate() {
+        for (offset, weight) in row.weights(survey.program).iter().enumerate() {
             values[row.start + offset][output] = *weight;
         }
     }
@@ -69,27 +75,23 @@ pub fn find(survey: &Survey, regions: &[Option<Linear>], region: &Linear) -> Opt
     Some(Grove { trees, features, values })
 }
 
-/// The conjunction that each element of a region of tests is, and of what.
-fn conjunctions(
-    survey: &Survey,
-    regions: &[Option<Linear>],
-    tests: &Node,
-) -> Option<(Vec<Conjunction>, Vec<Condition>)> {
+/// The leaves that the elements of a region of tests are, and the conditions on the way to them.
+fn conjunctions(survey: &Survey, regions: &[Option<Linear>], tests: &Node) -> Option<(Vec<Leaf>, Vec<Condition>)> {
     let (compared, sums) = comparison(survey, tests)?;
     let scores = regions[sums.first()?.0].as_ref()?;
     if sums.iter().any(|sum| sum.0 != sums[0].0) {
         return None;
     }
     let conditions = conditions(survey, &survey.program.nodes[scores.source])?;
-    let test = |((_, sum), wanted): (&Place, &i64)| {
+    let leaf = |(number, ((_, sum), wanted)): (usize, (&Place, &i64))| {
         let row = scores.rows.get(*sum)?;
-        let mut conjunction = Conjunction::new();
+        let mut wants = BTreeMap::new();
         let mut greatest = 0;
-        for (offset, weight) in row.weights.iter().enumerate().filter(|(_, weight)| **weight != 0) {
+        for (offset, weight) in row.weights(survey.program).iter().enumerate().filter(|(_, weight)| **weight != 0) {
             if weight.unsigned_abs() != 1 || row.start + offset >= conditions.len() {
                 return None;
             }
-            conjunction.insert(row.start + offset, *weight == 1);
+            wants.insert(row.start + offset, *weight == 1);
             greatest += i64::from(*weight == 1);
         }
         let least = match tests.comparison {
@@ -97,10 +99,14 @@ fn conjunctions(
             Comparison::Greater => wanted.checked_add(1)?,
             _ => return None,
         };
-        (least == greatest).then_some(conjunction)
+        match least.cmp(&greatest) {
+            Ordering::Less => None,
+            Ordering::Equal => Some(Some(Leaf { number, wants })),
+            Ordering::Greater => Some(None), // nothing reaches it
+        }
     };
-    let leaves = sums.iter().zip(&compared).map(test).collect::<Option<_>>()?;
-    Some((leaves, conditions))
+    let leaves: Option<Vec<Option<Leaf>>> = sums.iter().zip(&compared).enumerate().map(leaf).collect();
+    Some((leaves?.into_iter().flatten().collect(), conditions))
 }
 
 /// Constants and places that a region of plain comparisons compares.
@@ -154,14 +160,14 @@ fn origins(survey: &Survey, mut places: Vec<Place>) -> Option<Vec<Place>> {
     Some(places)
 }
 
-/// Leaves in groups that share no conditions.
-fn connected(leaves: &[Conjunction]) -> Vec<Vec<usize>> {
+/// Places of leaves, in groups that share no conditions.
+fn connected(leaves: &[Leaf]) -> Vec<Vec<usize>> {
     let mut parents: Vec<usize> = (0..leaves.len()).collect();
     let mut first_with: HashMap<usize, usize> = HashMap::new();
-    for (leaf, conjunction) in leaves.iter().enumerate() {
-        for condition in conjunction.keys() {
-            let other = *first_with.entry(*condition).or_insert(leaf);
-            let (one, two) = (root(&mut parents, leaf), root(&mut parents, other));
+    for (place, leaf) in leaves.iter().enumerate() {
+        for condition in leaf.wants.keys() {
+            let other = *first_with.entry(*condition).or_insert(place);
+            let (one, two) = (root(&mut parents, place), root(&mut parents, other));
             parents[one.max(two)] = one.min(two);
         }
     }
@@ -182,7 +188,7 @@ fn root(parents: &mut [usize], mut leaf: usize) -> usize {
 
 /// The tree over some leaves of which the conditions on the `path` are decided.
 fn grow(
-    leaves: &[Conjunction],
+    leaves: &[Leaf],
     conditions: &[Condition],
     group: Vec<usize>,
     path: &mut Vec<usize>,
@@ -190,18 +196,18 @@ fn grow(
 ) -> Option<Tree> {
     let Some(first) = group.first() else { return Some(Tree::Leaf(None)) };
     let shared = |condition: &&usize| {
-        !path.contains(condition) && group.iter().all(|leaf| leaves[*leaf].contains_key(condition))
+        !path.contains(condition) && group.iter().all(|leaf| leaves[*leaf].wants.contains_key(condition))
     };
-    let Some(split) = leaves[*first].keys().find(shared).copied() else {
-        let decided = group.len() == 1 && leaves[*first].len() == path.len();
-        return decided.then_some(Tree::Leaf(Some(*first)));
+    let Some(split) = leaves[*first].wants.keys().find(shared).copied() else {
+        let decided = group.len() == 1 && leaves[*first].wants.len() == path.len();
+        return decided.then_some(Tree::Leaf(Some(leaves[*first].number)));
     };
     if path.len() == MAX_DEPTH {
         return None;
     }
     path.push(split);
     let Condition { feature, threshold, negated } = conditions[split];
-    let (low, high) = group.into_iter().partition(|leaf| leaves[*leaf][&split] != negated);
+    let (low, high) = group.into_iter().partition(|leaf| leaves[*leaf].wants[&split] != negated);
     let low = grow(leaves, conditions, low, path, name)?;
     let high = grow(leaves, conditions, high, path, name)?;
     path.pop();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::plan::kernels::{Constants, Factors, PANEL, Sums, Tier, multiply};
 use crate::plan::linear::Linear;
 use crate::plan::memory::{Bank, Element, Memory, Region, Rows, Slot};
+use crate::program::Program;
 
 /// Most that the matrices may be larger than the constants they hold, sixteen-fold padding aside.
 const MAX_INFLATION: usize = 2;
@@ -110,16 +111,16 @@ pub struct Dense {
 impl Dense {
     /// Plans a region of which the source lies in the bank of 16 bits and stays within `magnitude`; `None` if the
     /// constants are too large, or too scattered.
-    pub fn new(linear: &Linear, source: Slot, magnitude: u64, target: Slot) -> Option<Self> {
+    pub fn new(program: &Program, linear: &Linear, (source, magnitude): (Slot, u64), target: Slot) -> Option<Self> {
         let small = |weight: &i64| i16::try_from(*weight).is_ok();
-        if source.bank != Bank::Short || !linear.rows.iter().all(|row| row.weights.iter().all(small)) {
+        if source.bank != Bank::Short || !linear.rows.iter().all(|row| row.weights(program).iter().all(small)) {
             return None;
         }
         let mut groups: HashMap<(usize, usize), Vec<usize>> = HashMap::new();
         for (output, row) in linear.rows.iter().enumerate() {
-            groups.entry((row.start, row.weights.len())).or_default().push(output);
+            groups.entry((row.start, row.length())).or_default().push(output);
         }
-        let held: usize = linear.rows.iter().map(|row| row.weights.len()).sum();
+        let held = linear.constants();
         let size = |((_, length), outputs): (&(usize, usize), &Vec<usize>)| {
             length.next_multiple_of(2) * outputs.len().next_multiple_of(PANEL)
         };
@@ -132,7 +133,7 @@ impl Dense {
         let mut blocks = Vec::with_capacity(groups.len());
         for ((start, length), outputs) in groups {
             let pairs = length.div_ceil(2);
-            let key = (outputs.len(), pack(linear, &outputs, pairs));
+            let key = (outputs.len(), pack(program, linear, &outputs, pairs));
             let matrix = match known.get(&key) {
                 Some(matrix) => Arc::clone(matrix),
                 None => {
@@ -218,11 +219,11 @@ fn factors(shorts: &Rows<i16>, from: usize, row: usize, rows: usize) -> Factors<
     Factors { elements: &shorts.all()[row * shorts.stride() + from..], stride: shorts.stride(), rows }
 }
 
-fn pack(linear: &Linear, outputs: &[usize], pairs: usize) -> Vec<i16> {
+fn pack(program: &Program, linear: &Linear, outputs: &[usize], pairs: usize) -> Vec<i16> {
     let mut packed = vec![0i16; outputs.len().next_multiple_of(PANEL) * 2 * pairs];
     for (column, output) in outputs.iter().enumerate() {
         let panel = column / PANEL * pairs;
-        for (k, weight) in linear.rows[*output].weights.iter().enumerate() {
+        for (k, weight) in linear.rows[*output].weights(program).iter().enumerate() {
             packed[(panel + k / 2) * 2 * PANEL + column % PANEL * 2 + k % 2] = *weight as i16;
         }
     }

@@ -3,45 +3,74 @@
 //! The importer cuts rows into pieces of at most 256 and adds the pieces up; here they are put together again, so
 //! that the pieces need not be made. Sums of integers do not depend on their order.
 
-use crate::plan::survey::Survey;
-use crate::program::{Node, Op, Space};
+use std::borrow::Cow;
 
-/// Most constants that all linear regions of a program may have; the rest are worked out piece by piece.
+use crate::plan::survey::Survey;
+use crate::program::{Node, Op, Operand, Program, Space};
+
+/// Most constants that are held apart from the program's own; what needs more is worked out piece by piece.
 const MAX_CONSTANTS: usize = 1 << 24;
 
 /// The constants of one output element, for consecutive elements of the source.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Window {
     /// First element of the source.
     pub start: usize,
-    /// One constant for each element from there.
-    pub weights: Vec<i64>,
+    weights: Weights,
+}
+
+#[derive(Debug, Clone)]
+enum Weights {
+    /// Some that lie in the program: the operand, the first, how many.
+    Own(Operand, usize, usize),
+    /// Sums of such.
+    Summed(Vec<i64>),
 }
 
 impl Window {
-    /// Adds constants for elements from `start` on; refused if that leaves a wide gap.
-    fn merge(&mut self, other: &Self) -> Option<()> {
-        if other.weights.is_empty() {
-            return Some(());
+    const EMPTY: Self = Self { start: 0, weights: Weights::Summed(Vec::new()) };
+
+    /// How many elements of the source it covers.
+    pub fn length(&self) -> usize {
+        match &self.weights {
+            Weights::Own(_, _, length) => *length,
+            Weights::Summed(sums) => sums.len(),
         }
-        if self.weights.is_empty() {
-            *self = other.clone();
-            return Some(());
+    }
+
+    /// One constant for each element from `start` on.
+    pub fn weights(&self, program: &Program) -> Cow<'_, [i64]> {
+        match &self.weights {
+            Weights::Own(operand, first, length) => {
+                Cow::Owned((*first..first + length).map(|index| program.constant(operand, index)).collect())
+            }
+            Weights::Summed(sums) => Cow::Borrowed(sums),
         }
-        let start = self.start.min(other.start);
-        let end = (self.start + self.weights.len()).max(other.start + other.weights.len());
-        if end - start > 2 * (self.weights.len() + other.weights.len()) + 64 {
+    }
+
+    /// Adds a multiple of another window; refused if that leaves a wide gap.
+    fn add(self, other: &Self, factor: i64, program: &Program) -> Option<Self> {
+        if other.length() == 0 {
+            return Some(self);
+        }
+        let first = if self.length() == 0 { other.start } else { self.start.min(other.start) };
+        let end = (self.start + self.length()).max(other.start + other.length());
+        if end - first > 2 * (self.length() + other.length()) + 64 {
             return None;
         }
-        if start < self.start {
-            self.weights.splice(0..0, std::iter::repeat_n(0, self.start - start));
-            self.start = start;
+        let start = self.start;
+        let mut sums = match self.weights {
+            Weights::Summed(sums) => sums,
+            Weights::Own(..) => self.weights(program).into_owned(),
+        };
+        if !sums.is_empty() {
+            sums.splice(0..0, std::iter::repeat_n(0, start - first));
         }
-        self.weights.resize(end - start, 0);
-        for (sum, weight) in self.weights[other.start - start..].iter_mut().zip(&other.weights) {
-            *sum = sum.wrapping_add(*weight);
+        sums.resize(end - first, 0);
+        for (sum, weight) in sums[other.start - first..].iter_mut().zip(other.weights(program).iter()) {
+            *sum = sum.wrapping_add(weight.wrapping_mul(factor));
         }
-        Some(())
+        Some(Self { start: first, weights: Weights::Summed(sums) })
     }
 }
 
@@ -56,24 +85,34 @@ pub struct Linear {
 
 impl Linear {
     /// Greatest magnitude of an element, and of any part of its sum, when the source's stays within `magnitude`.
-    pub fn bound(&self, magnitude: u64) -> u64 {
-        let of = |row: &Window| row.weights.iter().fold(0u64, |sum, w| sum.saturating_add(w.unsigned_abs()));
-        self.rows.iter().map(of).max().unwrap_or(0).saturating_mul(magnitude)
+    pub fn bound(&self, magnitude: u64, program: &Program) -> u64 {
+        let size = |row: &Window| {
+            row.weights(program).iter().fold(0u64, |sum, weight| sum.saturating_add(weight.unsigned_abs()))
+        };
+        self.rows.iter().map(size).max().unwrap_or(0).saturating_mul(magnitude)
+    }
+
+    /// Constants in all rows.
+    pub fn constants(&self) -> usize {
+        self.rows.iter().map(Window::length).sum()
     }
 }
 
-/// The linear regions of a program; `None` for the others.
-pub fn linear_regions(survey: &Survey) -> Vec<Option<Linear>> {
-    let mut found: Vec<Option<Linear>> = Vec::with_capacity(survey.program.nodes.len());
+/// Finds the linear regions of a program (`None` for the others), and bounds their intervals by their constants.
+pub fn linear_regions(survey: &mut Survey) -> Vec<Option<Linear>> {
+    let program = survey.program;
+    let mut found: Vec<Option<Linear>> = Vec::with_capacity(program.nodes.len());
     let mut spare = MAX_CONSTANTS;
-    for node in &survey.program.nodes {
+    for (place, node) in program.nodes.iter().enumerate() {
         let linear = match node.op {
-            Op::Matmul if node.n.saturating_mul(node.k) <= spare => product(survey, node),
-            Op::Sum => sum(survey, node, &found, spare),
+            Op::Matmul => product(survey, node),
+            Op::Sum => sum(survey, node, &found, &mut spare),
+            Op::Affine => addition(survey, node, &found, &mut spare),
             _ => None,
         };
-        let size = |linear: &Linear| linear.rows.iter().map(|row| row.weights.len()).sum::<usize>();
-        spare = spare.saturating_sub(linear.as_ref().map_or(0, size));
+        if let Some(linear) = &linear {
+            survey.bound(place, linear.bound(survey.magnitude(linear.source), program));
+        }
         found.push(linear);
     }
     found
@@ -90,26 +129,53 @@ fn product(survey: &Survey, node: &Node) -> Option<Linear> {
     let source = places[0].0;
     let elements = survey.program.nodes[source].n;
     let row = |(e, (region, start)): (usize, &(usize, usize))| {
-        let first = weights.index(node.cols, e);
         let length = node.k.min(elements.saturating_sub(*start)); // past them are zeros
-        let weights = (first..first + length).map(|index| survey.program.constant(weights, index)).collect();
+        let weights = Weights::Own(*weights, weights.index(node.cols, e), length);
         (*region == source).then_some(Window { start: *start, weights })
     };
     Some(Linear { source, rows: places.iter().enumerate().map(row).collect::<Option<_>>()? })
 }
 
-fn sum(survey: &Survey, node: &Node, found: &[Option<Linear>], spare: usize) -> Option<Linear> {
+fn sum(survey: &Survey, node: &Node, found: &[Option<Linear>], spare: &mut usize) -> Option<Linear> {
     let places = survey.places(node, node.a.as_ref()?, node.k).ok()?;
     let region = places[0].0;
     let parts = found[region].as_ref()?;
-    let mut constants = 0;
-    let row = |(home, start): &(usize, usize)| {
-        let mut row = Window::default();
-        for part in parts.rows.iter().skip(*start).take(node.k) {
-            row.merge(part)?;
+    let mut rows = Vec::with_capacity(places.len());
+    for (home, start) in places {
+        let mut row = Window::EMPTY;
+        for part in parts.rows.iter().skip(start).take(node.k) {
+            row = row.add(part, 1, survey.program)?;
         }
-        constants += row.weights.len();
-        (*home == region && constants <= spare).then_some(row)
-    };
-    Some(Linear { source: parts.source, rows: places.iter().map(row).collect::<Option<_>>()? })
+        *spare = spare.checked_sub(row.length())?;
+        rows.push((home == region).then_some(row)?);
+    }
+    Some(Linear { source: parts.source, rows })
+}
+
+/// An AFFINE that adds up two linear regions and changes nothing else.
+fn addition(survey: &Survey, node: &Node, found: &[Option<Linear>], spare: &mut usize) -> Option<Linear> {
+    let in_trace = |operand: &Option<Operand>| operand.filter(|operand| operand.space == Space::Trace);
+    if node.b.is_some() || node.shift != 0 || node.add != 0 {
+        return None;
+    }
+    let terms = [(in_trace(&node.a)?, node.m0), (in_trace(&node.c)?, node.m1)];
+    let mut rows = vec![Window::EMPTY; node.n];
+    let mut source = None;
+    for (operand, factor) in terms {
+        let places = survey.places(node, &operand, 1).ok()?;
+        for (row, (region, element)) in rows.iter_mut().zip(places) {
+            let part = found[region].as_ref()?;
+            if *source.get_or_insert(part.source) != part.source {
+                return None;
+            }
+            if let Some(window) = part.rows.get(element) {
+                *row = std::mem::replace(row, Window::EMPTY).add(window, factor, survey.program)?;
+            }
+        }
+    }
+    *spare = spare.checked_sub(rows.iter().map(Window::length).sum())?;
+    let sum = Linear { source: source?, rows };
+    let bound = sum.bound(survey.magnitude(sum.source), survey.program);
+    let unclamped = node.hi >= 0 && node.lo <= 0 && bound <= node.hi as u64 && bound <= node.lo.unsigned_abs();
+    unclamped.then_some(sum)
 }

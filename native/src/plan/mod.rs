@@ -49,6 +49,17 @@ enum Step {
 }
 
 impl Step {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Dense(_) => "dense",
+            Self::Weighted(_) => "weighted",
+            Self::Forest(_) => "forest",
+            Self::Rescale(_) => "rescale",
+            Self::Pointwise(_) => "pointwise",
+            Self::Reduce(_) => "reduce",
+        }
+    }
+
     fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
         match self {
             Self::Dense(step) => step.run(memory, rows, tier),
@@ -89,6 +100,11 @@ impl Plan {
     /// If it has something that no step is for.
     pub fn new(program: &Program) -> Result<Self, Unplanned> {
         choose::plan(program, Tier::detect())
+    }
+
+    /// What kind each step is.
+    pub fn steps(&self) -> Vec<&'static str> {
+        self.steps.iter().map(Step::name).collect()
     }
 
     /// Outputs of rows of inputs; says whether every input was in the input's range (if not, outputs are unspecified).

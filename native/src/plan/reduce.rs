@@ -3,6 +3,7 @@
 use crate::plan::kernels::Tier;
 use crate::plan::linear::Linear;
 use crate::plan::memory::{Bank, Earlier, Element, Memory, Region, Slot};
+use crate::program::Program;
 
 /// What is made of a row.
 #[derive(Debug)]
@@ -105,11 +106,11 @@ enum Constants {
 
 impl Weighted {
     /// Plans a linear region.
-    pub fn new(linear: &Linear, source: Slot, target: Slot) -> Self {
+    pub fn new(program: &Program, linear: &Linear, source: Slot, target: Slot) -> Self {
         let mut constants = Vec::new();
         let mut windows = Vec::with_capacity(linear.rows.len());
         for row in &linear.rows {
-            constants.extend_from_slice(&row.weights);
+            constants.extend_from_slice(&row.weights(program));
             windows.push((source.at + row.start, constants.len()));
         }
         let narrow: Result<Vec<i32>, _> = constants.iter().map(|weight| i32::try_from(*weight)).collect();

@@ -26,6 +26,28 @@ impl<'a> Survey<'a> {
         Ok(survey)
     }
 
+    /// Greatest magnitude of an element of a region.
+    pub fn magnitude(&self, region: usize) -> u64 {
+        let (low, high) = self.intervals[region];
+        low.unsigned_abs().max(high.unsigned_abs())
+    }
+
+    /// Narrows a region's interval to elements of at most that magnitude.
+    pub fn bound(&mut self, region: usize, magnitude: u64) {
+        let bound = i64::try_from(magnitude).unwrap_or(i64::MAX);
+        let (low, high) = self.intervals[region];
+        self.intervals[region] = (low.max(-bound), high.min(bound));
+    }
+
+    /// Widens the intervals of some regions to one that holds them all.
+    pub fn unite(&mut self, regions: impl Iterator<Item = usize> + Clone) {
+        let all = regions.clone().map(|region| self.intervals[region]);
+        let Some(union) = all.reduce(|(low, high), (least, greatest)| (low.min(least), high.max(greatest))) else {
+            return;
+        };
+        regions.for_each(|region| self.intervals[region] = union);
+    }
+
     /// Where in its region each output element's first element of an operand in the trace lies.
     ///
     /// Refused if an operand reads a region as of another type, or if `span` elements from there leave the region.
