@@ -17,6 +17,8 @@ from concordat.chain.contracts import contract
 from concordat.chain.rpc import Endpoint
 from concordat.primitives.encoding import ZERO32, ZERO_ADDRESS, checksum_address, from_hex, to_bytes32, to_hex
 from concordat.primitives.errors import ConfigurationError, InputError
+from concordat.primitives.hashing import keccak256
+from concordat.primitives.hashing import keccak256
 from concordat.primitives.signatures import TokenDomain
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, Seconds, Timestamp
 from concordat.primitives.wire import from_wire, to_wire
@@ -49,14 +51,14 @@ class Deployment:
     """Keeps the orders."""
     court: Address
     """Judges disputes."""
-    native: Address = ZERO_ADDRESS
-    """Runs whole models on chain; zero if it is not deployed."""
-    artifacts: Address = ZERO_ADDRESS
-    """Registry of models and data sets; zero if it is not deployed."""
-    agents: Address = ZERO_ADDRESS
-    """Registry of agents; zero if it is not deployed."""
-    checkpoints: Address = ZERO_ADDRESS
-    """Keeps the logs' checkpoints; zero if it is not deployed."""
+    native: Address
+    """Runs whole models on chain."""
+    artifacts: Address
+    """Registry of models and data sets."""
+    agents: Address
+    """Registry of agents."""
+    checkpoints: Address
+    """Keeps the logs' checkpoints."""
     parameters: Parameters = field(default_factory=Parameters)
     """Clocks, costs and shares."""
 
@@ -152,14 +154,15 @@ class Deployment:
                 self._refuse(f"{name}.{function} at {checksum_address(address)} says something else")
 
     def _named(self) -> list[tuple[str, Address]]:
-        contracts = [("Vault", self.vault), ("Market", self.market), ("Court", self.court)]
-        optional = {
-            "NativeExecutor": self.native,
-            "Artifacts": self.artifacts,
-            "Agents": self.agents,
-            "Checkpoints": self.checkpoints,
-        }
-        return contracts + [(name, address) for name, address in optional.items() if address != ZERO_ADDRESS]
+        return [
+            ("Vault", self.vault),
+            ("Market", self.market),
+            ("Court", self.court),
+            ("NativeExecutor", self.native),
+            ("Artifacts", self.artifacts),
+            ("Agents", self.agents),
+            ("Checkpoints", self.checkpoints),
+        ]
 
     def _shares(self) -> tuple[int, int, int]:
         p = self.parameters
@@ -177,7 +180,15 @@ class Deployment:
             *(address.rjust(32, b"\0") for address in addresses),
             *(to_bytes32(number) for number in numbers),
             self.domain.separator(),
+            *self._agents_words(),
         }
+
+    def _agents_words(self) -> set[bytes]:
+        """Immutable values of the agents' registry: its EIP-712 domain, as OpenZeppelin's ``EIP712`` keeps it."""
+        domain = TokenDomain(name=_AGENTS_NAME, version="1", chain_id=self.chain_id, token=self.agents)
+        texts = (_AGENTS_NAME.encode(), b"1")
+        short = {text.ljust(31, b"\0") + bytes([len(text)]) for text in texts}
+        return {domain.separator(), *map(keccak256, texts), *short}
 
     def _refuse(self, what: str) -> None:
         raise ConfigurationError(
@@ -187,6 +198,7 @@ class Deployment:
         )
 
 
+_AGENTS_NAME = "ERC8004IdentityRegistry"
 _PROBE = Order(
     client=ZERO_ADDRESS,
     provider=ZERO_ADDRESS,
@@ -201,6 +213,13 @@ _PROBE = Order(
     salt=Bytes32(to_bytes32(6)),
 )
 """Any order: a market that computes its id as we do is in the domain that the file names."""
+
+
+def _words_of(domain: TokenDomain) -> set[bytes]:
+    """What OpenZeppelin's EIP712 keeps of a domain: its separator, and each string's hash and short form."""
+    texts = (domain.name.encode(), domain.version.encode())
+    short = (text.ljust(31, b"\0") + bytes([len(text)]) for text in texts)
+    return {domain.separator(), *short, *(keccak256(text) for text in texts)}
 
 
 def immutable_values(creation_code: bytes, code: bytes) -> set[bytes] | None:
