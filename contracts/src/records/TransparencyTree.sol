@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 /// @title RFC 6962 Merkle trees with SHA-256
 /// @notice A leaf is `sha256(0x00 ‖ entry)`, a node `sha256(0x01 ‖ left ‖ right)`, and a tree of n leaves splits at the
 /// largest power of two below n. Twin of `concordat.protocol.transparency`.
@@ -47,15 +49,16 @@ library TransparencyTree {
         if (!hashed) revert BadPath();
     }
 
-    function _bitLength(uint256 x) private pure returns (uint256 length) {
-        for (; x != 0; x >>= 1) {
-            ++length;
-        }
+    function _bitLength(uint256 x) private pure returns (uint256) {
+        return x == 0 ? 0 : Math.log2(x) + 1;
     }
 
     function _ones(uint256 x) private pure returns (uint256 count) {
-        for (; x != 0; x &= x - 1) {
-            ++count;
+        // At most 64 rounds; x - 1 is only taken of x > 0.
+        unchecked {
+            for (; x != 0; x &= x - 1) {
+                ++count;
+            }
         }
     }
 }

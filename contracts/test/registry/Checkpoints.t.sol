@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {ICheckpoints} from "../../src/interfaces/ICheckpoints.sol";
 import {Checkpoints} from "../../src/records/Checkpoints.sol";
 import {TransparencyTree} from "../../src/records/TransparencyTree.sol";
-import {Test, Vm} from "../Vm.sol";
+import {Test} from "../Vm.sol";
 
 /// @dev RFC 6962 word for word, as the reference.
 library Reference {
@@ -222,7 +222,13 @@ contract CheckpointsTest is Test {
     // -- gas ----------------------------------------------------------------------------------------------------------
 
     function test_gas_verifyInclusion_twentyHashes_staysUnderTheBound() public {
-        uint64 index = 0x5a5a5;
+        assertLe(_measure(0x5a5a5), 15_000, "an entry in the middle");
+        uint256 last = _measure((1 << 20) - 1);
+        assertLe(last, 15_000, "the last entry");
+        vm.snapshotValue(GROUP, "inclusion of one entry in 2^20, execution", last);
+    }
+
+    function _measure(uint64 index) private returns (uint256) {
         bytes32[] memory path = new bytes32[](20);
         bytes32 root = keccak256("leaf");
         for (uint256 i = 0; i < 20; ++i) {
@@ -231,13 +237,12 @@ contract CheckpointsTest is Test {
                 ? sha256(abi.encodePacked(hex"01", path[i], root))
                 : sha256(abi.encodePacked(hex"01", root, path[i]));
         }
+        checkpoints = new Checkpoints();
         _post(1 << 20, root);
         ICheckpoints.Link[] memory links = _one(1 << 20, root);
         vm.cool(address(checkpoints));
         checkpoints.verifyInclusion(LOG, 0, links, keccak256("leaf"), index, path);
-        Vm.Gas memory used = vm.lastCallGas();
-        vm.snapshotValue(GROUP, "inclusion of one entry in 2^20, execution", used.gasTotalUsed);
-        assertLe(used.gasTotalUsed, 15_000, "inclusion proof");
+        return vm.lastCallGas().gasTotalUsed;
     }
 
     /// forge-config: default.isolate = true
