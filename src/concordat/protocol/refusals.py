@@ -52,13 +52,24 @@ _DISPUTE: dict[str, tuple[str, str]] = {
     "BadIndex": ("There is no child at that place.", ""),
     "NotTimedOut": ("The mover still has time.", "Try again after the deadline."),
 }
+_REGISTRY: dict[str, tuple[str, str]] = {
+    "AlreadyRegistered": ("This artifact is registered already.", "Nothing is left to do, or change its manifest."),
+    "UnknownParent": ("A parent of the artifact is not registered.", "Register what it descends from first."),
+    "TooManyParents": ("An artifact has at most 64 parents.", "Register a data set that stands for several."),
+    "WrongKind": ("A model is registered with its commitment, anything else without.", ""),
+    "NotOwner": ("Only the artifact's owner can do this.", "Send it from the owner's account."),
+    "ERC2981InvalidTokenRoyalty": ("A royalty is between 0 and 10,000 hundredths of a per cent.", ""),
+    "ERC721InvalidReceiver": ("Nobody can own an artifact at the zero address.", ""),
+    "ERC721InsufficientApproval": ("Only the artifact's owner can give it away.", "Send it from the owner's account."),
+}
 
 REFUSALS: dict[str, type[ProtocolError]] = {
     **dict.fromkeys(_ORDER, OrderError),
     **dict.fromkeys(_FUNDS, FundsError),
     **dict.fromkeys(_DISPUTE, DisputeError),
 }
-"""Class of each code."""
+"""Class of each refusal of the vault, the market and the court; the registry's are plain `ProtocolError`."""
+_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _REGISTRY
 
 
 def refusal(code: str, **fields: Any) -> ProtocolError:
@@ -71,7 +82,7 @@ def refusal(code: str, **fields: Any) -> ProtocolError:
     **fields
         Typed details.
     """
-    sentence, hint = (_ORDER | _FUNDS | _DISPUTE).get(code, (f"The contract refused: {code}.", ""))
+    sentence, hint = _SENTENCES.get(code, (f"The contract refused: {code}.", ""))
     return REFUSALS.get(code, ProtocolError)(sentence, code=code, hint=hint, **fields)
 
 
