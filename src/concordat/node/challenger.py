@@ -72,7 +72,7 @@ class Challenger:
     def step(self) -> int:
         """Look at new events, check new deliveries, take every challenge one step further."""
         for placed in self._feed.read():
-            self._note(placed.event)
+            self._note(placed.event, to_hex(placed.transaction))
         done = 0
         for key, stage, body in self.journal.items("delivery"):
             if stage in ("seen", "wrong", "committed", "disputed"):
@@ -80,7 +80,7 @@ class Challenger:
         self._feed.settle()
         return done
 
-    def _note(self, event: object) -> None:
+    def _note(self, event: object, move: str) -> None:
         if isinstance(event, Accepted):
             if self.journal.item("order", to_hex(event.order_id)) is None:
                 self.journal.set_item("order", to_hex(event.order_id), "known", {"order": to_wire(event.order)})
@@ -93,14 +93,17 @@ class Challenger:
             isinstance(event, DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost)
             and event.challenger == self.outbox.sender
         ):
-            self._note_move(event)
+            self._note_move(event, move)
 
-    def _note_move(self, event: DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost) -> None:
+    def _note_move(
+        self, event: DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost, move: str
+    ) -> None:
+        """Take in one move; the feed may show it again, and its transaction tells."""
         key = to_hex(event.order_id)
         item = self.journal.item("delivery", key)
-        if item is None or item[0] not in ("wrong", "disputed"):
+        if item is None or item[0] not in ("wrong", "disputed") or move in item[1].get("moves", []):
             return
-        stage, body = item
+        _, body = item
         rows, picks = body.get("rows", []), body.get("picks", [])
         change: dict[str, Any] = {}
         if isinstance(event, DisputeLost):
@@ -113,9 +116,9 @@ class Challenger:
         elif isinstance(event, LeafRevealed):
             change = {"leaf": to_hex(event.word)}
         if change or isinstance(event, DisputeOpened):
-            moved = {**body, **change, "deadline": max(event.deadline, body.get("deadline", 0))}
-            if moved != body or stage != "disputed":
-                self.journal.set_item("delivery", key, "disputed", moved)
+            deadline = max(event.deadline, body.get("deadline", 0))
+            moves = [*body.get("moves", []), move]
+            self.journal.set_item("delivery", key, "disputed", {**body, **change, "deadline": deadline, "moves": moves})
 
     # -- checking ----------------------------------------------------------------------------------------------------
 

@@ -272,21 +272,27 @@ class Provider:
             if isinstance(
                 event, DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost | DisputeClosed
             ):
-                self._note(event)
+                self._note(event, to_hex(placed.transaction))
         for key, stage, body in self.journal.items("dispute", "mine to move"):
             done += self._move(key, stage, body)
         self._feed.settle()
         return done
 
     def _note(
-        self, event: DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost | DisputeClosed
+        self,
+        event: DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost | DisputeClosed,
+        move: str,
     ) -> None:
+        """Take in one move; the feed may show it again, and its transaction tells."""
         offer = self.journal.item("offer", to_hex(event.order_id))
         if offer is None or "result" not in offer[1]:
             return
         key = f"{to_hex(event.order_id)}:{to_hex(event.challenger)}"
         known = self.journal.item("dispute", key)
-        body: dict[str, Any] = known[1] if known else {"picks": [], "revealed": 0}
+        body: dict[str, Any] = known[1] if known else {"picks": [], "revealed": 0, "moves": []}
+        if move in body["moves"]:
+            return
+        body = {**body, "moves": [*body["moves"], move]}
         if isinstance(event, DisputeOpened) and known is None:
             self.journal.set_item("dispute", key, "mine to move", body)
         elif isinstance(event, ChildPicked) and len(body["picks"]) < body["revealed"]:
