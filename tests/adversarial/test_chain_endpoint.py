@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -10,12 +12,14 @@ from concordat.chain.accounts import Account
 from concordat.chain.answers import Refusal
 from concordat.chain.anvil import AnvilNode
 from concordat.chain.deployment import Deployment
+from concordat.chain.development import DevelopmentLedger
+from concordat.chain.events import Cursor, SeenBlock
 from concordat.chain.ledger import EvmLedger
 from concordat.chain.rpc import Endpoint
 from concordat.chain.transactions import TransactionSender
 from concordat.chain.waiting import Patience
 from concordat.primitives.encoding import to_hex
-from concordat.primitives.errors import ConfigurationError, EndpointError
+from concordat.primitives.errors import ConcordatError, ConfigurationError, EndpointError
 from concordat.primitives.hashing import keccak256
 from concordat.testing.faults import Fault, FaultyEndpoint
 
@@ -198,3 +202,68 @@ def test_ledger_on_a_chain_without_its_contracts_is_refused(deployment: Deployme
     with pytest.raises(ConfigurationError) as caught:
         EvmLedger(fresh_anvil.endpoint, deployment)
     assert caught.value.code == "WrongContracts"
+
+
+class Lying(Endpoint):
+    """Says the same nonsense to every question."""
+
+    def __init__(self, nonsense: Any) -> None:
+        super().__init__("http://127.0.0.1:1", chain_id=31337)
+        self.nonsense = nonsense
+
+    def call(self, method: str, *params: Any) -> Any:
+        return self.nonsense
+
+    def batch(self, calls: Sequence[tuple[str, Sequence[Any]]], *, partial: bool = False) -> list[Any]:
+        return [self.nonsense for _ in calls]
+
+
+NONSENSE: list[Any] = [
+    None,
+    True,
+    0,
+    1.5,
+    "",
+    "0x",
+    "0x1",
+    "0xzz",
+    "0x" + "ff" * 32,
+    [],
+    [None],
+    [{}],
+    [{"address": 5}],
+    {},
+    {"number": 5},
+    {"number": "0x5", "hash": "0x12", "parentHash": [], "timestamp": None, "logsBloom": "0x"},
+    {"blockNumber": "0x5", "logs": 7, "status": "0x1", "transactionHash": "0x"},
+    {"baseFeePerGas": ["abc"]},
+    {"baseFeePerGas": []},
+]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE, ids=repr)
+def test_everything_that_reads_from_a_lying_endpoint_ends_in_a_typed_error_or_nothing(
+    nonsense: Any, evm_ledger: DevelopmentLedger, accounts: list[Account]
+) -> None:
+    endpoint = Lying(nonsense)
+    ledger = EvmLedger(evm_ledger.endpoint, evm_ledger.deployment, accounts)
+    ledger.endpoint = endpoint
+    sender = TransactionSender(endpoint, patience=Patience(outage=-1, give_up_after=-1))
+    signed = TransactionSender(evm_ledger.endpoint).prepare(accounts[1], accounts[2].address)
+    me = accounts[1].address
+    for ask in (
+        lambda: evm_ledger.deployment.verify(endpoint),
+        lambda: ledger.state(keccak256(b"order")),
+        lambda: ledger.balance(me),
+        lambda: ledger.token_balance(me),
+        ledger.now,
+        ledger.head,
+        ledger.events,
+        lambda: ledger.follower().poll(),
+        lambda: ledger.follower(cursor=Cursor(next=6, seen=(SeenBlock(number=5, hash=keccak256(b"")),))).poll(),
+        lambda: sender.prepare(accounts[1], me),
+        lambda: sender.wait(signed),
+        lambda: ledger._receipt(nonsense, me, b"", me),
+    ):
+        with contextlib.suppress(ConcordatError):
+            ask()

@@ -54,6 +54,16 @@ def test_call_with_values_that_do_not_fit_is_refused(arguments: tuple[Any, ...])
     assert caught.value.code == "BadArguments"
 
 
+def test_call_of_an_overloaded_function_goes_by_the_number_of_arguments_or_the_signature() -> None:
+    agents = contract("Agents")
+    assert agents.call("register")[:4] == keccak256(b"register()")[:4]
+    assert agents.call("register", "uri")[:4] == keccak256(b"register(string)")[:4]
+    assert agents.call("register(string)", "uri") == agents.call("register", "uri")
+    assert agents.result("register", (7).to_bytes(32, "big")) == 7
+    with pytest.raises(InputError):
+        contract("DevToken").call("receiveWithAuthorization", 1)
+
+
 def test_call_of_an_unknown_function_or_contract_is_refused() -> None:
     with pytest.raises(InputError):
         contract("Vault").call("steal")

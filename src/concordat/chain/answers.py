@@ -7,7 +7,7 @@ from typing import Any
 from concordat.primitives.encoding import from_hex
 from concordat.primitives.errors import EndpointError, InputError
 
-__all__ = ["Refusal", "quantity", "refusal_in"]
+__all__ = ["Refusal", "hex_bytes", "member", "quantity", "refusal_in"]
 
 
 class Refusal(EndpointError):
@@ -50,6 +50,33 @@ def quantity(value: Any, where: str = "The endpoint") -> int:
     except (TypeError, ValueError) as error:
         raise EndpointError(f"{where} sent {str(value)[:40]!r} for a number.", code="EndpointGarbage") from error
     return number
+
+
+def hex_bytes(value: Any, *, length: int | None = None, where: str = "The endpoint") -> bytes:
+    """Bytes of a JSON-RPC data string.
+
+    Raises
+    ------
+    EndpointError
+        If it is something else, or of another length.
+    """
+    try:
+        return from_hex(value, length=length)
+    except (InputError, TypeError) as error:
+        raise EndpointError(f"{where} sent {str(value)[:40]!r} for bytes.", code="EndpointGarbage") from error
+
+
+def member(item: Any, name: str, where: str = "The endpoint") -> Any:
+    """A field that every block, log or receipt has.
+
+    Raises
+    ------
+    EndpointError
+        If this one lacks it.
+    """
+    if not isinstance(item, dict) or item.get(name) is None:
+        raise EndpointError(f"{where} sent an object without {name}.", code="EndpointGarbage")
+    return item[name]
 
 
 def refusal_in(error: Any, where: str) -> Refusal:

@@ -93,14 +93,15 @@ class AnvilNode:
         binary: Path | None = None,
     ) -> None:
         self._keeps = folder is not None
-        self._folder = folder or Path(tempfile.mkdtemp(prefix="concordat-anvil-"))
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="concordat-anvil-"))
+        """Where its files are."""
         self._fixed_port = port is not None
         self._port = port or _free_port()
         self._chain_id, self._block_time, self._hardfork = chain_id, block_time, hardfork
         self._binary = binary
         self._child: ChildProcess | None = None
         self._endpoint: Endpoint | None = None
-        self._state = ChainState(self._folder)
+        self._state = ChainState(self.folder)
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
         self._kept_head = ""
@@ -149,10 +150,10 @@ class AnvilNode:
         if self._child is not None and self._child.running:
             return self
         binary = self._binary or find_anvil()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._state.hold()
         try:
-            end_orphan(self._folder / "anvil.pid", str(self._folder))
+            end_orphan(self.folder / "anvil.pid", str(self.folder))
             for last in (False, False, True):
                 if self._launch(binary):
                     break
@@ -234,7 +235,7 @@ class AnvilNode:
             "chain-id": self._chain_id,
             "hardfork": self._hardfork,
             "config-out": ready,
-            "cache-path": self._folder / "cache",
+            "cache-path": self.folder / "cache",
             "block-time": self._block_time,
         }
         if self._keeps:
@@ -248,10 +249,10 @@ class AnvilNode:
 
     def _launch(self, binary: Path) -> bool:
         """Start and wait for the file that Anvil writes once it listens; an answer on the port could be another's."""
-        ready = self._folder / "ready.json"
+        ready = self.folder / "ready.json"
         ready.unlink(missing_ok=True)
         self._child = ChildProcess(
-            self._command(binary, ready), log=self._folder / "anvil.log", pid_file=self._folder / "anvil.pid"
+            self._command(binary, ready), log=self.folder / "anvil.log", pid_file=self.folder / "anvil.pid"
         )
         pause, deadline = threading.Event(), time.monotonic() + START_SECONDS
         while self._child.running and time.monotonic() < deadline:
@@ -276,7 +277,7 @@ class AnvilNode:
             self._child = None
         self._state.let_go()
         if not self._keeps:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _fail(self, what: str) -> None:
         output = self._child.output().strip() if self._child else ""

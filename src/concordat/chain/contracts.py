@@ -70,7 +70,7 @@ class Contract:
         self.creation_code = creation_code
         entries = [(item["type"], _entry(item)) for item in abi]
         self._constructor = next((e.inputs for kind, e in entries if kind == "constructor"), ())
-        self._functions = {e.name: e for kind, e in entries if kind == "function"}
+        self._functions = [e for kind, e in entries if kind == "function"]
         self._events = {e.hash: e for kind, e in entries if kind == "event"}
         self.errors = {e.hash[:4]: e for kind, e in entries if kind == "error"}
 
@@ -81,12 +81,19 @@ class Contract:
     def call(self, function: str, *arguments: Any) -> bytes:
         """Call data.
 
+        Parameters
+        ----------
+        function : str
+            Its name, or its whole signature where the number of arguments does not tell it from another of that name.
+        *arguments
+            Values, in order.
+
         Raises
         ------
         InputError
             If a value does not fit its type.
         """
-        entry = self._function(function)
+        entry = self._function(function, len(arguments))
         return entry.hash[:4] + _encode(entry.inputs, arguments, f"{self.name}.{function}")
 
     def result(self, function: str, data: bytes) -> Any:
@@ -116,10 +123,16 @@ class Contract:
         """First topic of an event."""
         return next(topic for topic, entry in self._events.items() if entry.name == event)
 
-    def _function(self, name: str) -> _Entry:
-        if name not in self._functions:
-            raise InputError(f"{self.name} has no function {name!r}.", code="NoFunction")
-        return self._functions[name]
+    def _function(self, name: str, count: int | None = None) -> _Entry:
+        """The function of a name or signature, with that many arguments; any of several if only the result matters."""
+        fitting = [entry for entry in self._functions if name in (entry.name, entry.signature)]
+        if len(fitting) > 1 and count is not None:
+            fitting = [entry for entry in fitting if len(entry.inputs) == count]
+        kinds = {entry.signature if count is not None else ",".join(map(_type, entry.outputs)) for entry in fitting}
+        if len(kinds) != 1:
+            what = f"several functions {name!r}" if kinds else f"no such function {name!r}"
+            raise InputError(f"{self.name} has {what}.", code="NoFunction", hint="Give name and types: name(type,…).")
+        return fitting[0]
 
 
 # -- packaged files --------------------------------------------------------------------------------------------------

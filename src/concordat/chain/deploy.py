@@ -12,7 +12,7 @@ from typing import Any
 
 from concordat.chain.accounts import Signer
 from concordat.chain.answers import Refusal, quantity
-from concordat.chain.contracts import contract, packaged
+from concordat.chain.contracts import contract
 from concordat.chain.deployment import Deployment, read
 from concordat.chain.envelope import contract_address
 from concordat.chain.rpc import Endpoint
@@ -61,7 +61,6 @@ def deploy(
     parameters = parameters or Parameters()
     names = [*(["DevToken"] if token is None else []), "NativeExecutor", "Vault", "Market", "Court"]
     names += ["Artifacts", "Agents", "Checkpoints"]
-    names = [name for name in names if name in packaged()]
     count, head = endpoint.batch(
         [("eth_getTransactionCount", [to_hex(signer.address), "pending"]), ("eth_blockNumber", [])]
     )
@@ -84,10 +83,10 @@ def deploy(
         vault=at["Vault"],
         market=at["Market"],
         court=at["Court"],
-        native=at.get("NativeExecutor", ZERO_ADDRESS),
-        artifacts=at.get("Artifacts", ZERO_ADDRESS),
-        agents=at.get("Agents", ZERO_ADDRESS),
-        checkpoints=at.get("Checkpoints", ZERO_ADDRESS),
+        native=at["NativeExecutor"],
+        artifacts=at["Artifacts"],
+        agents=at["Agents"],
+        checkpoints=at["Checkpoints"],
         parameters=parameters,
     )
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from concordat.chain.answers import hex_bytes
 from concordat.chain.contracts import contract
 from concordat.chain.rpc import Endpoint
-from concordat.primitives.encoding import ZERO32, ZERO_ADDRESS, checksum_address, from_hex, to_bytes32, to_hex
+from concordat.primitives.encoding import ZERO32, ZERO_ADDRESS, checksum_address, to_bytes32, to_hex
 from concordat.primitives.errors import ConfigurationError, InputError
-from concordat.primitives.hashing import keccak256
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.signatures import TokenDomain
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, Seconds, Timestamp
@@ -124,7 +124,7 @@ class Deployment:
         codes = endpoint.batch([("eth_getCode", [to_hex(address), "latest"]) for _, address in named])
         explained = self._explained_words()
         for (name, address), code in zip(named, codes, strict=True):
-            words = immutable_values(contract(name).creation_code, from_hex(code))
+            words = immutable_values(contract(name).creation_code, hex_bytes(code))
             if words is None:
                 self._refuse(f"the code at {checksum_address(address)} is not the packaged {name}")
             elif not words <= explained:
@@ -248,6 +248,6 @@ def read(endpoint: Endpoint, calls: list[tuple[str, Address, str, tuple[Any, ...
     ]
     answers = endpoint.batch(asked)
     return [
-        contract(name).result(function, from_hex(answer))
+        contract(name).result(function, hex_bytes(answer))
         for (name, _, function, _), answer in zip(calls, answers, strict=True)
     ]

@@ -15,11 +15,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from concordat.chain.answers import Refusal, quantity
-from concordat.chain.logs import fetch_logs
+from concordat.chain.answers import Refusal, hex_bytes, member, quantity
+from concordat.chain.logs import fetch_logs, logs_in
 from concordat.chain.rpc import Endpoint
-from concordat.primitives.encoding import from_hex, to_hex
-from concordat.primitives.errors import EndpointError, InputError
+from concordat.primitives.encoding import to_hex
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Bytes32
 
@@ -141,7 +140,7 @@ class EventFollower:
         head, *last = self._endpoint.batch(asked)
         if not head:
             raise _Behind
-        number = quantity(head["number"])
+        number = quantity(member(head, "number"))
         if seen and (not last[0] or number < seen[-1].number):
             at_head = next((block for block in seen if block.number == number), None)
             if at_head is None or at_head.hash == _hash(head):
@@ -187,18 +186,18 @@ class EventFollower:
         seen = self.cursor.seen
         parent = seen[-1].hash if seen and seen[-1].number == first - 1 else None
         for header in headers:
-            if not header or (parent is not None and _bytes(header, "parentHash") != parent):
+            if not header or (parent is not None and _word(header, "parentHash") != parent):
                 raise _Behind  # not there yet, or on another branch: the next look at the past will tell
             parent = _hash(header)
         return headers
 
     def _checked_logs(self, headers: Sequence[Any]) -> list[dict[str, Any]]:
-        first, last = quantity(headers[0]["number"]), quantity(headers[-1]["number"])
+        first, last = quantity(member(headers[0], "number")), quantity(member(headers[-1], "number"))
         by_block: dict[Bytes32, list[dict[str, Any]]] = {_hash(header): [] for header in headers}
         for log in fetch_logs(self._endpoint, self._addresses, first, last):
-            if _bytes(log, "blockHash") not in by_block:
+            if _word(log, "blockHash") not in by_block:
                 raise _Behind
-            by_block[_bytes(log, "blockHash")].append(log)
+            by_block[_word(log, "blockHash")].append(log)
         for header in headers:
             if not by_block[_hash(header)] and self._may_hold_ours(header):
                 by_block[_hash(header)] = self._logs_of(_hash(header))
@@ -207,31 +206,27 @@ class EventFollower:
     def _logs_of(self, block: Bytes32) -> list[dict[str, Any]]:
         query = {"address": [to_hex(address) for address in self._addresses], "blockHash": to_hex(block)}
         try:
-            logs: list[dict[str, Any]] = self._endpoint.call("eth_getLogs", query)
+            return logs_in(self._endpoint, self._endpoint.call("eth_getLogs", query), self._addresses)
         except Refusal as refusal:
             raise _Behind from refusal
-        return logs
 
     def _may_hold_ours(self, header: Any) -> bool:
-        bloom = int.from_bytes(from_hex(header.get("logsBloom", "0x" + "00" * 256), length=256), "big")
+        bloom = int.from_bytes(hex_bytes(member(header, "logsBloom"), length=256), "big")
         return any(bloom & mask == mask for mask in map(_bloom_mask, self._addresses))
 
     def _advance(self, steps: list[Read | Reorganised], logs: Sequence[dict[str, Any]], headers: Sequence[Any]) -> None:
-        last = quantity(headers[-1]["number"])
+        last = quantity(member(headers[-1], "number"))
         steps.append(Read(first=self.cursor.next, last=last, logs=tuple(logs)))
-        read = tuple(SeenBlock(number=quantity(header["number"]), hash=_hash(header)) for header in headers)
+        read = tuple(SeenBlock(number=quantity(member(header, "number")), hash=_hash(header)) for header in headers)
         self.cursor = Cursor(next=last + 1, seen=(self.cursor.seen + read)[-self._depth :])
 
 
 def _hash(block: Any) -> Bytes32:
-    return _bytes(block, "hash")
+    return _word(block, "hash")
 
 
-def _bytes(item: Any, name: str) -> Bytes32:
-    try:
-        return Bytes32(from_hex(item[name], length=32))
-    except (InputError, KeyError, TypeError) as error:
-        raise EndpointError(f"The endpoint sent a block or log without {name}.", code="EndpointGarbage") from error
+def _word(item: Any, name: str) -> Bytes32:
+    return Bytes32(hex_bytes(member(item, name), length=32))
 
 
 def _bloom_mask(address: Address) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from concordat.chain.accounts import Signer
-from concordat.chain.answers import Refusal, quantity
+from concordat.chain.answers import Refusal, hex_bytes, member, quantity
 from concordat.chain.contracts import contract
 from concordat.chain.deployment import Deployment, read
 from concordat.chain.envelope import SignedTransaction, call_of
@@ -205,14 +205,13 @@ class EvmLedger:
     # -- what came of it ---------------------------------------------------------------------------------------------
 
     def _receipt(self, receipt: Any, to: Address, data: bytes, sender: Address) -> Receipt:
-        block = quantity(receipt["blockNumber"])
-        if quantity(receipt["status"]) != 1:
+        if quantity(member(receipt, "status")) != 1:
             raise self._explain(receipt, to, data, sender)
         return Receipt(
-            events=tuple(event for _, event in self._decoded(receipt["logs"])),
-            transaction=Bytes32(from_hex(receipt["transactionHash"], length=32)),
-            block=block,
-            gas_used=quantity(receipt["gasUsed"]),
+            events=tuple(event for _, event in self._decoded(member(receipt, "logs"))),
+            transaction=Bytes32(hex_bytes(member(receipt, "transactionHash"), length=32)),
+            block=quantity(member(receipt, "blockNumber")),
+            gas_used=quantity(member(receipt, "gasUsed")),
         )
 
     def _explain(self, receipt: Any, to: Address, data: bytes, sender: Address) -> Exception:
@@ -252,7 +251,10 @@ class EvmLedger:
     def state(self, order: OrderId) -> OrderState:
         """One order's slot."""
         slot = self._read("Market", self.deployment.market, "state", order)
-        return OrderState.unpack(slot)
+        try:
+            return OrderState.unpack(slot)
+        except ValueError as error:
+            raise EndpointError("The market's slot of this order means nothing.", code="EndpointGarbage") from error
 
     def balance(self, account: Address) -> Balance:
         """One account in the vault."""
@@ -266,7 +268,7 @@ class EvmLedger:
     def now(self) -> Timestamp:
         """Time of the latest block."""
         block = self.endpoint.call("eth_getBlockByNumber", "latest", False)
-        return Timestamp(quantity(block["timestamp"]))
+        return Timestamp(quantity(member(block, "timestamp")))
 
     def head(self) -> int:
         """Number of the latest block."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from concordat.chain.answers import Refusal, quantity
+from concordat.chain.answers import Refusal, member, quantity
 from concordat.chain.envelope import Fees
-from concordat.primitives.errors import TransactionError
+from concordat.primitives.errors import EndpointError, TransactionError
 
 __all__ = ["HISTORY", "already_there", "dearer", "fees_now", "refused_by_pool", "within"]
 
@@ -24,8 +24,12 @@ _UNFUNDED = ("insufficient funds", "insufficientfunds")
 
 def fees_now(history: Any) -> Fees:
     """Twice the next block's base fee plus a usual tip: good for six full blocks in a row."""
-    base = quantity(history["baseFeePerGas"][-1])
-    tips = sorted(quantity(row[0]) for row in history.get("reward") or [] if row)
+    bases = member(history, "baseFeePerGas")
+    if not isinstance(bases, list) or not bases:
+        raise EndpointError("The endpoint names no base fee.", code="EndpointGarbage", hint="EIP-1559 is needed.")
+    rewards = history.get("reward")
+    rows = rewards if isinstance(rewards, list) else []
+    base, tips = quantity(bases[-1]), sorted(quantity(row[0]) for row in rows if isinstance(row, list) and row)
     tip = max(tips[len(tips) // 2] if tips else 0, 1)
     return Fees(max_fee=2 * base + tip, tip=tip)
 

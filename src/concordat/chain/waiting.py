@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from concordat.chain.answers import quantity
+from concordat.chain.answers import member, quantity
 from concordat.chain.envelope import SignedTransaction
 from concordat.chain.rpc import Endpoint
 from concordat.primitives.encoding import to_hex
@@ -112,7 +112,7 @@ class Waiter:
         asked: list[tuple[str, list[Any]]] = [("eth_getTransactionReceipt", [to_hex(one.hash)]) for one in self._sent]
         asked += [("eth_getTransactionCount", [to_hex(self._sent[0].sender), "latest"]), ("eth_blockNumber", [])]
         *receipts, count, head = self._endpoint.batch(asked)
-        receipt = next((item for item in receipts if item and item.get("blockNumber")), None)
+        receipt = next((item for item in receipts if item and member(item, "blockNumber")), None)
         if receipt is None:
             return None, quantity(count) > self._sent[0].nonce
         depth = self._patience.confirmations
@@ -120,7 +120,7 @@ class Waiter:
             return None, False
         if depth:
             block = self._endpoint.call("eth_getBlockByNumber", receipt["blockNumber"], False)
-            if not block or block["hash"] != receipt["blockHash"]:
+            if not block or member(block, "hash") != member(receipt, "blockHash"):
                 return None, False
         return receipt, False
 
