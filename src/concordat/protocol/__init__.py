@@ -7,14 +7,15 @@ The story, one module per word::
     order        what a client signs, and its EIP-712 hash, which is also its EIP-3009 nonce
     execution    what a provider hands over: output, trace root, and their commitment
     evidence     what makes a result acceptable: kinds, and policies composed of them
-    settlement   the market and the vault: (state, message) -> (state, events)
+    settlement   the market: (state, message) -> (state, events); `vault` keeps its money, `bond` sizes its bonds
     dispute      the court: fraud proofs and dissection
     record       one entry of the transparency log
     verification the numbered checks and their outcomes
 
-`messages` and `events` are the vocabulary that the market, vault and court speak; `ledger` is the interface that the
-in-memory ledger and every chain implement. The deployed contracts are driven with the same messages and must answer
-with the same events, balances and states (tests/differential).
+`messages` and `events` are the vocabulary that the market, vault and court speak, `refusals` the names under which
+they say no; `state` is what they remember, `transition` the one door to their rules. `ledger` is the interface that the
+in-memory ledger (`memory`) and every chain implement. The deployed contracts are driven with the same messages and must
+answer with the same events, balances and states (tests/differential).
 
 May import: `concordat.primitives`.
 """
