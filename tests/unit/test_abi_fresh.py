@@ -18,7 +18,7 @@ def test_packaged_abi_after_fresh_build_equals_compiler_output(tmp_path: Path) -
     out = tmp_path / "out"
     path = os.pathsep.join([str(ROOT / ".venv" / "node-shim"), os.environ.get("PATH", "")])
     subprocess.run(
-        [FORGE, "build", "--skip", "test", "--out", out, "--cache-path", tmp_path / "cache"],
+        [FORGE, "build", "contracts/src", "--out", out, "--cache-path", tmp_path / "cache"],
         cwd=ROOT,
         check=True,
         capture_output=True,
