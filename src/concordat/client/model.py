@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -190,11 +191,26 @@ def _calibration_rows(card: Card, source: object) -> Any:
     return read_csv(Path(source).parent / card.calibration)
 
 
-def read_csv(path: Path) -> dict[str, list[str]]:
-    """Columns of a CSV file with a header, as text."""
-    import csv
+def read_csv(path: Path) -> dict[str, list[Any]]:
+    """Columns of a CSV file with a header: numbers where every cell is one or empty, text otherwise.
 
-    lines = list(csv.reader(_read(path).decode().splitlines()))
-    if len(lines) < 2:
+    Raises
+    ------
+    InputError
+        If the file is not text, has no rows, or a line is too short.
+    """
+    try:
+        header, *lines = csv.reader(_read(path).decode().splitlines())
+        columns = {name: [line[place] for line in lines] for place, name in enumerate(header)}
+    except (UnicodeDecodeError, csv.Error, ValueError, IndexError) as error:
+        raise InputError(f"{path} is no table: {error}.", code="BadCsv", hint="Use CSV with a header.") from error
+    if not lines:
         raise InputError(f"{path} has no rows.", code="EmptyFile")
-    return {name: [line[i] for line in lines[1:]] for i, name in enumerate(lines[0])}
+    return {name: _numbers(cells) for name, cells in columns.items()}
+
+
+def _numbers(cells: list[str]) -> list[Any]:
+    try:
+        return [float(cell) if cell.strip() else None for cell in cells]
+    except ValueError:
+        return list(cells)
