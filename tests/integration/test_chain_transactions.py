@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -276,3 +278,37 @@ def test_wait_when_a_reorganisation_throws_the_transaction_out_brings_it_back(
     assert again["transactionHash"] == first["transactionHash"]
     assert again["blockHash"] != first["blockHash"]
     assert int(fresh_anvil.endpoint.call("eth_getBalance", to_hex(payee.address), "latest"), 16) == 1
+
+
+def test_deliver_of_bytes_that_became_too_cheap_prices_them_up(fresh_anvil: AnvilNode, payee: Account) -> None:
+    account = fresh_anvil.development_accounts()[1]
+    sender = TransactionSender(fresh_anvil.endpoint)
+    signed = sender.prepare(account, payee.address, value=5)
+    fresh_anvil.endpoint.call("anvil_setNextBlockBaseFeePerGas", hex(call_of(signed.raw).fees.max_fee * 5))
+    fresh_anvil.mine()
+    written: list[SignedTransaction] = []
+    receipt = sender.deliver(signed, signer=account, on_reprice=written.append)
+    assert [to_hex(one.hash) for one in written] == [receipt["transactionHash"]]
+    with pytest.raises(TransactionError) as caught:
+        sender.deliver(signed, signer=account)
+    assert caught.value.code == "NonceSpent"
+    assert int(fresh_anvil.endpoint.call("eth_getBalance", to_hex(payee.address), "latest"), 16) == 5
+
+
+SENDER_PROCESS = """
+import sys
+from concordat.chain.accounts import development_accounts
+from concordat.chain.rpc import Endpoint
+from concordat.chain.transactions import TransactionSender
+sender, account = TransactionSender(Endpoint(sys.argv[1])), development_accounts(2)[1]
+for _ in range(25):
+    sender.send(account, bytes.fromhex(sys.argv[2]), value=1)
+"""
+
+
+def test_send_from_two_processes_with_one_key_loses_nothing(fresh_anvil: AnvilNode, payee: Account) -> None:
+    command = [sys.executable, "-c", SENDER_PROCESS, fresh_anvil.url, payee.address.hex()]
+    processes = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert int(fresh_anvil.endpoint.call("eth_getBalance", to_hex(payee.address), "latest"), 16) == 50
+    assert nonces_of(fresh_anvil.endpoint, fresh_anvil.development_accounts()[1]) == Counter(range(50))

@@ -31,8 +31,9 @@ from concordat.primitives.units import Address
 __all__ = ["AnvilNode", "find_anvil"]
 
 START_SECONDS = 30.0
-KEEP_SECONDS = 1.0
-"""Pause between two looks at whether the chain has to be written down."""
+KEEP_SECONDS = 0.2
+"""Shortest pause between two looks at whether the chain has to be written down; a long chain takes longer to write, and
+is written more rarely."""
 
 
 def find_anvil(environment: Mapping[str, str] | None = None) -> Path:
@@ -218,7 +219,7 @@ class AnvilNode:
             began = time.monotonic()
             with contextlib.suppress(ConcordatError, OSError):  # a chain that is down now is looked at again later
                 self._write_state()
-            pause = max(KEEP_SECONDS, 20 * (time.monotonic() - began))
+            pause = max(KEEP_SECONDS, 10 * (time.monotonic() - began))
 
     def _write_state(self) -> None:
         with self._writing:

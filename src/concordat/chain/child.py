@@ -7,6 +7,7 @@ the same file ends it first.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import signal
@@ -67,6 +68,7 @@ class ChildProcess:
             raise ConfigurationError(
                 f"{command[0]} cannot be started: {self._failure.strerror}.", code="NoProgram"
             ) from self._failure
+        atexit.register(self.end)
 
     def _run(self, started: threading.Event) -> None:
         try:
@@ -104,6 +106,7 @@ class ChildProcess:
 
     def end(self, *, timeout: float = 20.0) -> None:
         """SIGTERM, then SIGKILL if it has not ended in time."""
+        atexit.unregister(self.end)
         self._signal(signal.SIGTERM)
         self._thread.join(timeout)
         if self._thread.is_alive():

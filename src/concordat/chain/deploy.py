@@ -73,10 +73,14 @@ def deploy(
         _create(sender, signer, name, _arguments(name, at, parameters), at[name])
         if on_step is not None:
             on_step(name, at[name])
+    return _described(endpoint, at, quantity(head) + 1, parameters)
+
+
+def _described(endpoint: Endpoint, at: dict[str, Address], block: int, parameters: Parameters) -> Deployment:
     domain = token_domain(endpoint, at["DevToken"])
     return Deployment(
         chain_id=endpoint.chain_id,
-        block=quantity(head) + 1,
+        block=block,
         token=at["DevToken"],
         token_name=domain.name,
         token_version=domain.version,

@@ -7,7 +7,7 @@ would be refused is refused by simulation on the pending block, and costs nothin
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from concordat.chain.accounts import Signer
@@ -120,8 +120,17 @@ class EvmLedger:
         except Refusal as refusal:
             raise self._reverted(refusal) from refusal
 
-    def deliver(self, raw: bytes, hash: bytes) -> Receipt:
+    def deliver(
+        self, raw: bytes, hash: bytes, *, on_reprice: Callable[[SignedTransaction], None] | None = None
+    ) -> Receipt:
         """Broadcast prepared bytes, again if need be, and wait.
+
+        Parameters
+        ----------
+        raw, hash : bytes
+            As prepared.
+        on_reprice : callable, optional
+            Gets each dearer replacement before it is sent, to write it down instead.
 
         Raises
         ------
@@ -133,14 +142,9 @@ class EvmLedger:
         signed = SignedTransaction.of(raw)
         if signed.hash != hash:
             raise InputError("These are not the bytes that were signed.", code="BadTransaction")
-        signer = self._signers.get(signed.sender)
-        try:
-            self.sender.broadcast(raw)
-        except TransactionError as error:
-            signed = self._rescue(signed, signer, error)
         call = call_of(raw)
-        assert call.to is not None
-        raw_receipt = self.sender.wait(signed, signer=signer)
+        assert call.to is not None, "messages call contracts"
+        raw_receipt = self.sender.deliver(signed, signer=self._signers.get(signed.sender), on_reprice=on_reprice)
         return self._receipt(raw_receipt, call.to, call.data, signed.sender)
 
     def simulate(self, message: Message, *, sender: Address) -> int:
@@ -157,16 +161,6 @@ class EvmLedger:
             return quantity(self.endpoint.call("eth_estimateGas", call, "pending"))
         except Refusal as refusal:
             raise self._reverted(refusal) from refusal
-
-    def _rescue(self, signed: SignedTransaction, signer: Signer | None, error: TransactionError) -> SignedTransaction:
-        """A broadcast that failed: mined long ago under this very hash, or too cheap by now; anything else is final."""
-        if error.code == "NonceSpent" and self.endpoint.call("eth_getTransactionReceipt", to_hex(signed.hash)):
-            return signed
-        if error.code != "Underpriced" or signer is None:
-            raise error
-        dearer = self.sender.reprice(signed, signer)
-        self.sender.broadcast(dearer.raw)
-        return dearer
 
     def _signer(self, address: Address) -> Signer:
         with self._lock:

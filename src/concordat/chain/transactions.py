@@ -239,6 +239,29 @@ class TransactionSender:
 
     # -- all at once -------------------------------------------------------------------------------------------------
 
+    def deliver(
+        self,
+        signed: SignedTransaction,
+        *,
+        signer: Signer | None = None,
+        on_reprice: Callable[[SignedTransaction], None] | None = None,
+    ) -> dict[str, Any]:
+        """Broadcast prepared bytes, whatever became of them before, and wait.
+
+        Bytes that were mined long ago give their receipt; bytes that are too cheap by now are priced up at once if the
+        signer is here. Parameters and errors are those of :meth:`wait`.
+        """
+        try:
+            self.broadcast(signed.raw)
+        except TransactionError as error:
+            if error.code != "Underpriced" or signer is None:
+                raise
+            signed = self.reprice(signed, signer)
+            if on_reprice is not None:
+                on_reprice(signed)
+            self.broadcast(signed.raw)
+        return self.wait(signed, signer=signer, on_reprice=on_reprice)
+
     def send(
         self,
         signer: Signer,
