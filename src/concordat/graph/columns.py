@@ -24,7 +24,7 @@ MISSING = -(1 << 31)
 """What a missing number becomes."""
 UNKNOWN = -1
 """What a category becomes that is not in the list, where the pipeline ignores such."""
-MAX_GRID = 1 << 30
+MAX_GRID = (1 << 31) - 2
 """Largest magnitude of a grid point."""
 
 

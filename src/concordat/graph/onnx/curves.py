@@ -23,7 +23,7 @@ from concordat.primitives.errors import ModelError
 if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
-__all__ = ["UNIT", "hidden_curve", "log_sigmoid", "ratio_to_sum", "sigmoid", "softmax", "tanh"]
+__all__ = ["UNIT", "hidden_curve", "log_sigmoid", "ratio_to_length", "ratio_to_sum", "sigmoid", "softmax", "tanh"]
 
 UNIT = 2.0**-30
 """What one unit of a probability is worth before it is rounded for the output."""
@@ -135,21 +135,38 @@ def ratio_to_sum(lowering: Lowering, view: RegionView, low: float, high: float) 
     """Each element over the sum of all; the sum lies in ``low … high``."""
     builder = lowering.builder
     total = RegionView.of(builder.sum(view.region), view.scale[0])
-    inverse = _reciprocal(lowering, total, low, high)
+    inverse = _inverse(lowering, total, low, high, lambda x: np.asarray(low / x), lambda x: np.asarray(-low / x**2))
     shares = builder.affine(view.region, b=inverse, shift=30, out_type=ElementType.I32, lo=0)
     return RegionView.of(shares, view.scale[0] / low)
 
 
-def _reciprocal(lowering: Lowering, total: RegionView, low: float, high: float) -> Ref:
-    """``low / total`` in units of 2**-30, by tables that each span a factor of sixteen."""
+def ratio_to_length(lowering: Lowering, view: RegionView, low: float, high: float) -> RegionView:
+    """Each element over the row's Euclidean length; the sum of squares lies in ``low … high``.
+
+    The view's integers have one scale and at most 24 bits.
+    """
+    builder = lowering.builder
+    total = RegionView.of(builder.sum(builder.affine(view.region, b=view.region)), view.scale[0] ** 2)
+    inverse = _inverse(
+        lowering,
+        total,
+        low,
+        high,
+        lambda x: np.asarray(np.sqrt(low / x)),
+        lambda x: np.asarray(-np.sqrt(low / x) / (2 * x)),
+    )
+    shares = builder.affine(view.region, b=inverse, shift=24, out_type=ElementType.I32)
+    return RegionView.of(shares, view.scale[0] / np.sqrt(low) / (1 << 6))
+
+
+def _inverse(lowering: Lowering, total: RegionView, low: float, high: float, curve: Curve, slope: Curve) -> Ref:
+    """A falling curve from 1 at `low`, in units of 2**-30, by tables that each span a factor of sixteen."""
     builder = lowering.builder
     found: Ref | None = None
     begin = low
     while found is None or begin < high:
         end = min(begin * 16, max(high, begin * 1.01))
-        piece = interpolate(
-            lowering, total, lambda x: np.asarray(low / x), lambda x: np.asarray(-low / x**2), begin, end
-        )
+        piece = interpolate(lowering, total, curve, slope, begin, end)
         border = round(begin / float(total.scale[0]))
         if found is None:
             found = piece

@@ -1,8 +1,8 @@
 """What the input columns are: from the model's inputs, its encoders, calibration rows, and what the publisher says.
 
-A numeric column whose calibration values are short decimals gets the step on which they all lie; another gets a power
-of ten, as fine as thirty bits allow. Its range is three times as wide as the
-calibration rows span, but does not go below zero if they do not.
+A numeric column whose calibration values are short decimals gets the step on which they all lie; another gets one
+as fine as 32 bits allow. Its range is three times as wide as the calibration rows span, but does not go below
+zero if they do not.
 """
 
 from __future__ import annotations
@@ -180,10 +180,9 @@ def _numeric(name: str, values: Any, gaps: bool, kind: str, override: Mapping[st
     low, high = float(values.min()), float(values.max())
     reach = max(abs(low), abs(high))
     span = (high - low) or reach or 1.0
-    widest = max(abs(low - span), abs(high + span))
-    if places is None or widest * 10**places > MAX_GRID:
-        places = int(np.floor(np.log10(MAX_GRID / widest)))
-    step = Decimal(1).scaleb(-places)
+    step = Decimal(1).scaleb(-places) if places is not None else Decimal(0)
+    if places is None or (reach + span) * 10.0**places > MAX_GRID:
+        step = _finest((reach + span) / MAX_GRID)
     bounds = {"minimum": 0.0 if low >= 0 else low - span, "maximum": high + span}
     if set(np.unique(values).tolist()) <= {0.0, 1.0}:
         bounds = {"minimum": 0.0, "maximum": 1.0}
@@ -195,6 +194,13 @@ def _numeric(name: str, values: Any, gaps: bool, kind: str, override: Mapping[st
     except (InvalidOperation, ZeroDivisionError, ValueError) as error:
         raise SchemaError(f"The step of column {name!r} is not a decimal number.", code="BadColumn") from error
     return column_from_json({"name": name, "kind": "numeric", **fields})  # type: ignore[return-value]
+
+
+def _finest(unit: float) -> Decimal:
+    """Smallest of 1, 2, 5 times a power of ten that is not below a number."""
+    exponent = int(np.floor(np.log10(unit)))
+    candidates = [Decimal(digit).scaleb(exponent + more) for more in (0, 1) for digit in (1, 2, 5)]
+    return next(step for step in candidates if float(step) >= unit * (1 + 1e-9))
 
 
 def _snap(value: float, step: Decimal) -> Decimal:

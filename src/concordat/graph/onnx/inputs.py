@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["columns_region", "one_hot_code", "place"]
 
-_SHIFT = 14
+_SHIFT = 16
+_LARGEST_FACTOR = 1 << 30
 _LEVELS = ElementType.I16.maximum
 _ON = 1 << 14
 
@@ -70,7 +71,7 @@ def _column_refs(lowering: Lowering, columns: Places) -> Ref:
 def _numbers(lowering: Lowering, view: InputView) -> RegionView:
     low, high = lowering.grid_bounds(view.columns)
     centre, half = (low + high) // 2, np.maximum((high - low + 1) // 2, 1)
-    factor = np.clip((_LEVELS << _SHIFT) // half, 1, 1 << 29)
+    factor = np.clip((_LEVELS << _SHIFT) // half, 1, _LARGEST_FACTOR)
     summand = -centre * factor
     builder = lowering.builder
     grid = _column_refs(lowering, view.columns)

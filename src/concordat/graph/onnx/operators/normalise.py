@@ -10,7 +10,7 @@ import numpy as np
 from concordat.graph.onnx import curves
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.operators.registry import Operator
-from concordat.graph.onnx.quantise import as_region, decision_grid
+from concordat.graph.onnx.quantise import as_region, decision_grid, rescale
 from concordat.graph.onnx.reader import OnnxNode
 from concordat.graph.onnx.views import RegionView, Value
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
 __all__ = ["OPERATORS", "lower_share"]
+
+_LENGTH = 1 << 23
 
 
 def _reduce_sum(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
@@ -81,9 +83,17 @@ def _normalizer(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
 
 
 def _lower_normalizer(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    if node.attributes.get("norm", "MAX") != "L1":
-        raise node.refuse("only the norm L1 has an integer form", code="UnsupportedOperator")
-    return [_share(lowering, node, as_region(lowering, lowering.numbers(node, values[0])))]
+    view = as_region(lowering, lowering.numbers(node, values[0]))
+    norm = node.attributes.get("norm", "MAX")
+    if norm == "L1":
+        return [_share(lowering, node, view)]
+    squares = np.square(lowering.samples[node.inputs[0]].astype(np.float64)).sum(axis=1)
+    if norm != "L2" or squares.min() <= 0:
+        raise node.refuse(
+            "only the norms L1 and L2 of rows that are not zero have an integer form", code="UnsupportedOperator"
+        )
+    grid = rescale(lowering, view, 2 * lowering.reach(node.inputs[0]) / _LENGTH, lo=-_LENGTH, hi=_LENGTH)
+    return [curves.ratio_to_length(lowering, grid, float(squares.min()) / 4, float(squares.max()) * 4)]
 
 
 OPERATORS = {
