@@ -1,9 +1,9 @@
 """Whole models on chain: which programs `contracts/src/court/NativeExecutor.sol` runs, and what it is given.
 
-The native form of a model is its program file, byte for byte: the contract holds it as code, checks that it hashes to
-the committed digest and folds to the committed roots, and executes every node as `concordat.graph.execute` does. There is
-nothing to be compiled and hence no second meaning of a model. A model has no native form when running it would not fit a
-transaction; its digest is then zero.
+The native form of a model is its program file, byte for byte: the contract holds it as code, checks that it hashes
+to the committed digest and folds to the committed roots, and executes every node as `concordat.graph.execute` does.
+Nothing is compiled, hence there is no second meaning of a model. A model has no native form when running it would not
+fit a transaction; its digest is then zero.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = [
     "MAX_CHUNKS",
     "MAX_GAS",
     "chunks",
+    "decode_native_proof",
     "encode_native_proof",
     "estimate_gas",
     "native_digest",
@@ -89,6 +90,13 @@ def encode_native_proof(input_words: bytes, salt: bytes) -> bytes:
     if len(input_words) % WORD or not input_words or len(salt) != WORD:
         raise InputError("A native proof is whole input words and a salt of 32 bytes.", code="InputLength")
     return input_words + salt
+
+
+def decode_native_proof(proof: bytes) -> tuple[bytes, Bytes32]:
+    """Inverse of :func:`encode_native_proof`."""
+    if len(proof) % WORD or len(proof) < 2 * WORD:
+        raise InputError("A native proof is whole input words and a salt of 32 bytes.", code="InputLength")
+    return proof[:-WORD], Bytes32(proof[-WORD:])
 
 
 def estimate_gas(graph: Graph) -> int:

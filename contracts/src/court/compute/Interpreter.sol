@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Affine} from "./Affine.sol";
 import {Descriptor} from "./Descriptor.sol";
 import {Products} from "./Products.sol";
 import {
@@ -24,13 +25,10 @@ import {
     HI,
     K,
     LO,
-    M0,
-    M1,
     OUT,
     OUT_CUT,
     OUT_SIZE,
-    Registers,
-    SHIFT
+    Registers
 } from "./Registers.sol";
 
 /// @title Runs a program of the integer graph in memory
@@ -43,9 +41,10 @@ library Interpreter {
     /// @param program Place in memory of the first descriptor.
     function run(uint256 program, uint256 nodes, uint256 trace, uint256 weights) internal pure {
         unchecked {
+            Registers.setMemories(trace, weights);
             uint256 end = program + nodes * Descriptor.SIZE;
             for (uint256 at = program + Descriptor.SIZE; at < end; at += Descriptor.SIZE) {
-                _node(Registers.load(at, trace, weights));
+                _node(Registers.load(at));
             }
         }
     }
@@ -67,7 +66,7 @@ library Interpreter {
     }
 
     function _row(uint256 op, uint256 end) private pure {
-        if (op == Descriptor.AFFINE) return _affine(end);
+        if (op == Descriptor.AFFINE) return Affine.fill(end);
         if (op == Descriptor.SELECT) return _select(end);
         if (op == Descriptor.GATHER) return _gather(end);
         if (op == Descriptor.TABLE) return _table(end);
@@ -85,26 +84,6 @@ library Interpreter {
             if selects { b := mload(ADD) }
             mstore(B_DEFAULT, shl(192, b))
             mstore(C_DEFAULT, shl(192, selects))
-        }
-    }
-
-    function _affine(uint256 end) private pure {
-        assembly ("memory-safe") {
-            let a := mload(A)
-            let b := mload(B)
-            let c := mload(C)
-            let shift := mload(SHIFT)
-            let add_ := add(mload(ADD), shr(1, shl(shift, 1)))
-            for { let out := mload(OUT) } lt(out, end) { out := add(out, mload(OUT_SIZE)) } {
-                let x := mul(mul(mload(M0), sar(mload(A_CUT), mload(a))), sar(mload(B_CUT), mload(b)))
-                x := sar(shift, add(add_, add(x, mul(mload(M1), sar(mload(C_CUT), mload(c))))))
-                if slt(x, mload(LO)) { x := mload(LO) }
-                if sgt(x, mload(HI)) { x := mload(HI) }
-                mstore(out, shl(mload(OUT_CUT), x))
-                a := add(a, mload(A_COL))
-                b := add(b, mload(B_COL))
-                c := add(c, mload(C_COL))
-            }
         }
     }
 

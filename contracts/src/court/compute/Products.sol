@@ -16,8 +16,12 @@ import {
     COUNT,
     K,
     LANES,
+    LANES_BIAS,
     LANES_END,
+    LANES_MASK,
+    LANES_SHIFT,
     LANES_START,
+    LANES_TOP,
     OUT,
     OUT_CUT,
     OUT_SIZE,
@@ -135,18 +139,41 @@ library Products {
     /// @dev Spreads the K elements at A: element 4l + 3 - j of a block of 32 (or 16) goes into lane l, from the bottom, of
     /// the block's j-th word. Elements past the row are zero.
     function _spread() private pure {
+        uint256 total = _spreadElements();
+        bool wide = _load(B_KIND) == 1;
+        uint256 laneBits = wide ? 64 : 32;
+        _store(LANES_MASK, wide ? PAIRS : BYTES);
+        _store(LANES_BIAS, wide ? BIAS16 : BIAS8);
+        _store(LANES_SHIFT, laneBits >> 2);
+        _store(LANES_TOP, 256 - laneBits);
+        // The streamed elements come with 2^7 (2^15) added to each; this takes it off again, and adds half a unit of the
+        // topmost lane to undo the borrow of those below.
+        unchecked {
+            uint256 bias = wide ? PAIRS & BIAS16 : BYTES & BIAS8;
+            _store(LANES_START, (1 << (255 - laneBits)) - bias * total);
+        }
+    }
+
+    /// @dev Copies the row to `PADDED`, zeros after it.
+    function _pad() private pure returns (uint256 end) {
+        assembly ("memory-safe") {
+            let length := shl(mload(A_KIND), mload(K))
+            mcopy(PADDED, mload(A), length)
+            end := add(PADDED, length)
+            mstore(end, 0)
+            mstore(add(end, 0x20), 0)
+        }
+    }
+
+    /// @dev Spreads element by element.
+    /// @return total Sum of all words.
+    function _spreadElements() private pure returns (uint256 total) {
+        uint256 end = _pad();
         assembly ("memory-safe") {
             let cut := mload(A_CUT)
             let size := shl(mload(A_KIND), 1)
-            let length := mul(mload(K), size)
-            mcopy(PADDED, mload(A), length)
-            mstore(add(PADDED, length), 0)
-            mstore(add(PADDED, add(length, 0x20)), 0)
-
             let laneBits := shl(mload(B_KIND), 32)
             let to := LANES
-            let total := 0
-            let end := add(PADDED, length)
             for { let from := PADDED } lt(from, end) {} {
                 let lane0 := 0
                 let lane1 := 0
@@ -169,65 +196,211 @@ library Products {
                 to := add(to, 0x80)
                 total := add(total, add(add(lane0, lane1), add(lane2, lane3)))
             }
-
-            // The streamed elements come with 2^7 (2^15) added to each; this takes it off again, and adds half a unit of the
-            // topmost lane to undo the borrow of those below.
-            let bias := 0x0000008000000080000000800000008000000080000000800000008000000080
-            if eq(laneBits, 64) { bias := 0x0000000000008000000000000000800000000000000080000000000000008000 }
-            mstore(LANES_START, sub(shl(sub(255, laneBits), 1), mul(bias, total)))
             mstore(LANES_END, to)
+            // Zeros behind an odd last block, for those who take two at a time.
+            mstore(to, 0)
+            mstore(add(to, 0x20), 0)
+            mstore(add(to, 0x40), 0)
+            mstore(add(to, 0x60), 0)
         }
     }
 
     /// @dev Sums of products of the spread row with rows that lie `step` bytes apart, into neighbouring elements.
+    ///
+    /// Where an output element has as many bits as a lane, the sum is stored as it is, topmost lane first: what the other
+    /// lanes leave behind is overwritten by the elements that follow, and after the last one by zeros.
     function _stream(uint256 from, uint256 step, uint256 end) private pure {
-        if (_load(B_KIND) != 0) return _streamInto(from, step, _load(OUT), _load(OUT_SIZE), end);
-        uint256 lanes = _load(LANES_END) - LANES;
-        if (lanes == 0x80) return _stream32(from, step, end);
-        if (lanes == 0x100) return _stream64(from, step, end);
-        _streamInto(from, step, _load(OUT), _load(OUT_SIZE), end);
+        if (_load(OUT_CUT) != _load(LANES_TOP)) return _streamInto(from, step, _load(OUT), _load(OUT_SIZE), end);
+        uint256 lanesEnd = _load(LANES_END);
+        if (lanesEnd == LANES + 0x80) _streamOne(from, step, end);
+        else if (lanesEnd == LANES + 0x100) _streamTwo(from, step, end);
+        else if (lanesEnd <= LANES + 0x200) _streamFour(from, step, end);
+        else _streamTwos(from, step, end);
+        _store(end, 0);
     }
 
-    /// @dev Rows of at most 32 elements of 8 bits.
-    function _stream32(uint256 from, uint256 step, uint256 end) private pure {
+    /// @dev Rows of one block: 32 elements of 8 bits or 16 of 16 bits.
+    function _streamOne(uint256 from, uint256 step, uint256 end) private pure {
         assembly ("memory-safe") {
-            function four(w, lane) -> sum {
-                sum := add(
-                    add(mul(and(w, BYTES), mload(lane)), mul(and(shr(8, w), BYTES), mload(add(lane, 0x20)))),
-                    add(
-                        mul(and(shr(16, w), BYTES), mload(add(lane, 0x40))),
-                        mul(and(shr(24, w), BYTES), mload(add(lane, 0x60)))
-                    )
-                )
-            }
             let size := mload(OUT_SIZE)
-            let cut := mload(OUT_CUT)
+            let mask := mload(LANES_MASK)
+            let shift := mload(LANES_SHIFT)
+            let shift2 := shl(1, shift)
+            let shift3 := add(shift, shift2)
             for { let out := mload(OUT) } lt(out, end) { out := add(out, size) } {
-                let sum := add(mload(LANES_START), four(xor(mload(from), BIAS8), LANES))
-                mstore(out, shl(cut, sar(224, sum)))
+                let sum := mload(LANES_START)
+                {
+                    let x := xor(mload(from), mload(LANES_BIAS))
+                    sum := add(
+                        add(mul(and(x, mask), mload(0x520)), mul(and(shr(shift, x), mask), mload(0x540))),
+                        add(
+                            add(
+                                mul(and(shr(shift2, x), mask), mload(0x560)),
+                                mul(and(shr(shift3, x), mask), mload(0x580))
+                            ),
+                            sum
+                        )
+                    )
+                }
+                mstore(out, sum)
                 from := add(from, step)
             }
         }
     }
 
-    /// @dev Rows of 33 to 64 elements of 8 bits.
-    function _stream64(uint256 from, uint256 step, uint256 end) private pure {
+    /// @dev Rows of two blocks.
+    function _streamTwo(uint256 from, uint256 step, uint256 end) private pure {
         assembly ("memory-safe") {
-            function four(w, lane) -> sum {
-                sum := add(
-                    add(mul(and(w, BYTES), mload(lane)), mul(and(shr(8, w), BYTES), mload(add(lane, 0x20)))),
-                    add(
-                        mul(and(shr(16, w), BYTES), mload(add(lane, 0x40))),
-                        mul(and(shr(24, w), BYTES), mload(add(lane, 0x60)))
-                    )
-                )
-            }
             let size := mload(OUT_SIZE)
-            let cut := mload(OUT_CUT)
+            let mask := mload(LANES_MASK)
+            let shift := mload(LANES_SHIFT)
+            let shift2 := shl(1, shift)
+            let shift3 := add(shift, shift2)
             for { let out := mload(OUT) } lt(out, end) { out := add(out, size) } {
-                let sum := add(mload(LANES_START), four(xor(mload(from), BIAS8), LANES))
-                sum := add(sum, four(xor(mload(add(from, 0x20)), BIAS8), 0x500))
-                mstore(out, shl(cut, sar(224, sum)))
+                let sum := mload(LANES_START)
+                {
+                    let x := xor(mload(from), mload(LANES_BIAS))
+                    sum := add(
+                        add(mul(and(x, mask), mload(0x520)), mul(and(shr(shift, x), mask), mload(0x540))),
+                        add(
+                            add(
+                                mul(and(shr(shift2, x), mask), mload(0x560)),
+                                mul(and(shr(shift3, x), mask), mload(0x580))
+                            ),
+                            sum
+                        )
+                    )
+                }
+                {
+                    let x := xor(mload(add(from, 0x20)), mload(LANES_BIAS))
+                    sum := add(
+                        add(mul(and(x, mask), mload(0x5a0)), mul(and(shr(shift, x), mask), mload(0x5c0))),
+                        add(
+                            add(
+                                mul(and(shr(shift2, x), mask), mload(0x5e0)),
+                                mul(and(shr(shift3, x), mask), mload(0x600))
+                            ),
+                            sum
+                        )
+                    )
+                }
+                mstore(out, sum)
+                from := add(from, step)
+            }
+        }
+    }
+
+    /// @dev Rows of three or four blocks.
+    function _streamFour(uint256 from, uint256 step, uint256 end) private pure {
+        assembly ("memory-safe") {
+            let size := mload(OUT_SIZE)
+            let mask := mload(LANES_MASK)
+            let shift := mload(LANES_SHIFT)
+            let shift2 := shl(1, shift)
+            let shift3 := add(shift, shift2)
+            for { let out := mload(OUT) } lt(out, end) { out := add(out, size) } {
+                let sum := mload(LANES_START)
+                {
+                    let x := xor(mload(from), mload(LANES_BIAS))
+                    sum := add(
+                        add(mul(and(x, mask), mload(0x520)), mul(and(shr(shift, x), mask), mload(0x540))),
+                        add(
+                            add(
+                                mul(and(shr(shift2, x), mask), mload(0x560)),
+                                mul(and(shr(shift3, x), mask), mload(0x580))
+                            ),
+                            sum
+                        )
+                    )
+                }
+                {
+                    let x := xor(mload(add(from, 0x20)), mload(LANES_BIAS))
+                    sum := add(
+                        add(mul(and(x, mask), mload(0x5a0)), mul(and(shr(shift, x), mask), mload(0x5c0))),
+                        add(
+                            add(
+                                mul(and(shr(shift2, x), mask), mload(0x5e0)),
+                                mul(and(shr(shift3, x), mask), mload(0x600))
+                            ),
+                            sum
+                        )
+                    )
+                }
+                {
+                    let x := xor(mload(add(from, 0x40)), mload(LANES_BIAS))
+                    sum := add(
+                        add(mul(and(x, mask), mload(0x620)), mul(and(shr(shift, x), mask), mload(0x640))),
+                        add(
+                            add(
+                                mul(and(shr(shift2, x), mask), mload(0x660)),
+                                mul(and(shr(shift3, x), mask), mload(0x680))
+                            ),
+                            sum
+                        )
+                    )
+                }
+                {
+                    let x := xor(mload(add(from, 0x60)), mload(LANES_BIAS))
+                    sum := add(
+                        add(mul(and(x, mask), mload(0x6a0)), mul(and(shr(shift, x), mask), mload(0x6c0))),
+                        add(
+                            add(
+                                mul(and(shr(shift2, x), mask), mload(0x6e0)),
+                                mul(and(shr(shift3, x), mask), mload(0x700))
+                            ),
+                            sum
+                        )
+                    )
+                }
+                mstore(out, sum)
+                from := add(from, step)
+            }
+        }
+    }
+
+    /// @dev Longer rows, two blocks at a time.
+    function _streamTwos(uint256 from, uint256 step, uint256 end) private pure {
+        assembly ("memory-safe") {
+            let mask := mload(LANES_MASK)
+            let shift := mload(LANES_SHIFT)
+            let shift2 := shl(1, shift)
+            let shift3 := add(shift, shift2)
+            for { let out := mload(OUT) } lt(out, end) { out := add(out, mload(OUT_SIZE)) } {
+                let sum := mload(LANES_START)
+                let at := from
+                for { let lane := LANES } lt(lane, mload(LANES_END)) { lane := add(lane, 0x100) } {
+                    {
+                        let x := xor(mload(at), mload(LANES_BIAS))
+                        sum := add(
+                            add(mul(and(x, mask), mload(lane)), mul(and(shr(shift, x), mask), mload(add(lane, 0x20)))),
+                            add(
+                                add(
+                                    mul(and(shr(shift2, x), mask), mload(add(lane, 0x40))),
+                                    mul(and(shr(shift3, x), mask), mload(add(lane, 0x60)))
+                                ),
+                                sum
+                            )
+                        )
+                    }
+                    {
+                        let x := xor(mload(add(at, 0x20)), mload(LANES_BIAS))
+                        sum := add(
+                            add(
+                                mul(and(x, mask), mload(add(lane, 0x80))),
+                                mul(and(shr(shift, x), mask), mload(add(lane, 0xa0)))
+                            ),
+                            add(
+                                add(
+                                    mul(and(shr(shift2, x), mask), mload(add(lane, 0xc0))),
+                                    mul(and(shr(shift3, x), mask), mload(add(lane, 0xe0)))
+                                ),
+                                sum
+                            )
+                        )
+                    }
+                    at := add(at, 0x40)
+                }
+                mstore(out, sum)
                 from := add(from, step)
             }
         }
@@ -237,14 +410,9 @@ library Products {
     function _streamInto(uint256 from, uint256 step, uint256 out, uint256 outStep, uint256 end) private pure {
         assembly ("memory-safe") {
             let rest := shr(shl(3, mload(OUT_SIZE)), not(0))
-            let wide := mload(B_KIND)
-            let bias := BIAS8
-            let mask := BYTES
-            let shift := shl(wide, 8)
-            if wide {
-                bias := BIAS16
-                mask := PAIRS
-            }
+            let bias := mload(LANES_BIAS)
+            let mask := mload(LANES_MASK)
+            let shift := mload(LANES_SHIFT)
             for {} lt(out, end) { out := add(out, outStep) } {
                 let sum := mload(LANES_START)
                 let at := from
@@ -258,7 +426,7 @@ library Products {
                     sum := add(sum, mul(mload(add(lane, 0x60)), and(shr(shift, w), mask)))
                     at := add(at, 0x20)
                 }
-                sum := sar(sub(256, shl(2, shift)), sum)
+                sum := sar(mload(LANES_TOP), sum)
                 mstore(out, or(shl(mload(OUT_CUT), sum), and(mload(out), rest)))
                 from := add(from, step)
             }

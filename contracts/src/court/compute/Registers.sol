@@ -38,13 +38,39 @@ uint256 constant HI = 0x3e0;
 // Where a left-out operand is read from: a 64-bit element each.
 uint256 constant B_DEFAULT = 0x400;
 uint256 constant C_DEFAULT = 0x420;
-// Products of rows: what their sum starts from, the end of the spread elements, 64 words for these, and room for a
-// padded row.
+// Products of rows: what their sum starts from, the end of the spread elements, how streamed words are taken apart, the
+// bits above which the topmost lane lies, 64 words of spread elements, and room for a padded row.
 uint256 constant LANES_START = 0x440;
 uint256 constant LANES_END = 0x460;
-uint256 constant LANES = 0x480;
-uint256 constant PADDED = 0xc80;
-uint256 constant REGISTERS_END = 0xf00;
+uint256 constant LANES_BIAS = 0x480;
+uint256 constant LANES_MASK = 0x4a0;
+uint256 constant LANES_SHIFT = 0x4c0;
+uint256 constant LANES_TOP = 0x4e0;
+uint256 constant LANES = 0x520;
+uint256 constant PADDED = 0xd20;
+// Constants of an AFFINE node that runs on four 64-bit lanes, in place of the spread elements.
+uint256 constant FOUR_ONES = 0x520;
+uint256 constant FOUR_TOP = 0x540;
+uint256 constant FOUR_HALVES = 0x560;
+uint256 constant FOUR_A = 0x580;
+uint256 constant FOUR_START = 0x5a0;
+uint256 constant FOUR_KEEP = 0x5c0;
+uint256 constant FOUR_LOW = 0x5e0;
+uint256 constant FOUR_SPAN = 0x600;
+uint256 constant FOUR_HIGH = 0x620;
+uint256 constant FOUR_MASK = 0x640;
+uint256 constant FOUR_PAIRS = 0x660;
+uint256 constant FOUR_C = 0x680;
+uint256 constant FOUR_PAIR_SHIFT = 0x6a0;
+uint256 constant FOUR_SHIFT = 0x6c0;
+uint256 constant FOUR_CUT = 0x6e0;
+uint256 constant FOUR_BIAS = 0x700;
+uint256 constant FOUR_SIZE = 0x720;
+// Where the memories are that operands lie in, by their code: 0 is none, 1 the trace, 2 the weights.
+uint256 constant MEMORIES = 0xf80;
+uint256 constant TRACE = 0xfa0;
+uint256 constant WEIGHTS = 0xfc0;
+uint256 constant REGISTERS_END = 0x1000;
 
 /// @title Decodes a node for the interpreter
 library Registers {
@@ -59,55 +85,64 @@ library Registers {
         }
     }
 
-    /// @notice Fills the registers from the descriptor at `at`.
-    /// @param trace Place in memory of the trace.
-    /// @param weights Place in memory of the weights.
-    /// @return op The operation's code.
-    function load(uint256 at, uint256 trace, uint256 weights) internal pure returns (uint256 op) {
+    /// @notice Says where in memory the trace and the weights are.
+    function setMemories(uint256 trace, uint256 weights) internal pure {
         assembly ("memory-safe") {
-            function field(word, bits) -> value {
-                value := and(shr(bits, word), 0xffffffff)
-            }
-            function signed(word, bits) -> value {
-                value := signextend(7, shr(bits, word))
-            }
-            function operand(register, word, memory1, memory2, otherwise) {
+            mstore(TRACE, trace)
+            mstore(WEIGHTS, weights)
+        }
+    }
+
+    /// @notice Fills the registers from the descriptor at `at`.
+    /// @return op The operation's code.
+    function load(uint256 at) internal pure returns (uint256 op) {
+        assembly ("memory-safe") {
+            function operand(register, word) {
                 let kind := byte(1, word)
-                let place := otherwise
-                switch byte(0, word)
-                case 0 { kind := 3 }
-                case 1 { place := memory1 }
-                default { place := memory2 }
-                mstore(register, add(place, add(shl(5, field(word, 192)), shl(kind, field(word, 160)))))
-                mstore(add(register, 0x20), shl(kind, field(word, 128)))
-                mstore(add(register, 0x40), shl(kind, field(word, 96)))
+                let place := mload(add(MEMORIES, shl(5, byte(0, word))))
+                place := add(place, shl(5, and(shr(192, word), 0xffffffff)))
+                mstore(register, add(place, shl(kind, and(shr(160, word), 0xffffffff))))
+                mstore(add(register, 0x20), shl(kind, and(shr(128, word), 0xffffffff)))
+                mstore(add(register, 0x40), shl(kind, and(shr(96, word), 0xffffffff)))
                 mstore(add(register, 0x60), kind)
                 mstore(add(register, 0x80), sub(256, shl(kind, 8)))
             }
+            function leftOut(register, place) {
+                mstore(register, place)
+                mstore(add(register, 0x20), 0)
+                mstore(add(register, 0x40), 0)
+                mstore(add(register, 0x80), 192)
+            }
 
-            let head := mload(at)
-            op := byte(0, head)
-            let kind := byte(1, head)
-            mstore(FLAGS, byte(2, head))
-            mstore(SHIFT, byte(3, head))
-            mstore(OUT, add(trace, shl(5, field(head, 192))))
+            let word := mload(at)
+            op := byte(0, word)
+            let kind := byte(1, word)
+            mstore(FLAGS, byte(2, word))
+            mstore(SHIFT, byte(3, word))
+            mstore(OUT, add(mload(TRACE), shl(5, and(shr(192, word), 0xffffffff))))
             mstore(OUT_CUT, sub(256, shl(kind, 8)))
             mstore(OUT_SIZE, shl(kind, 1))
-            mstore(COUNT, field(head, 128))
-            mstore(COLS, field(head, 96))
-            mstore(K, field(head, 64))
+            mstore(COUNT, and(shr(128, word), 0xffffffff))
+            mstore(COLS, and(shr(96, word), 0xffffffff))
+            mstore(K, and(shr(64, word), 0xffffffff))
 
-            operand(A, mload(add(at, 0x20)), trace, weights, 0)
-            operand(B, mload(add(at, 0x40)), trace, weights, B_DEFAULT)
-            operand(C, mload(add(at, 0x60)), trace, weights, C_DEFAULT)
+            operand(A, mload(add(at, 0x20)))
+            word := mload(add(at, 0x40))
+            switch word
+            case 0 { leftOut(B, B_DEFAULT) }
+            default { operand(B, word) }
+            word := mload(add(at, 0x60))
+            switch word
+            case 0 { leftOut(C, C_DEFAULT) }
+            default { operand(C, word) }
 
-            let word := mload(add(at, 0x80))
-            mstore(M0, signed(word, 192))
-            mstore(M1, signed(word, 128))
-            mstore(ADD, signed(word, 64))
+            word := mload(add(at, 0x80))
+            mstore(M0, sar(192, word))
+            mstore(M1, sar(192, shl(64, word)))
+            mstore(ADD, sar(192, shl(128, word)))
             word := mload(add(at, 0xa0))
-            mstore(LO, signed(word, 192))
-            mstore(HI, signed(word, 128))
+            mstore(LO, sar(192, word))
+            mstore(HI, sar(192, shl(64, word)))
         }
     }
 

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {
+    A,
+    ADD,
+    A_COL,
+    A_CUT,
+    B,
+    B_COL,
+    B_CUT,
+    B_DEFAULT,
+    C,
+    C_COL,
+    C_CUT,
+    FOUR_A,
+    FOUR_BIAS,
+    FOUR_C,
+    FOUR_CUT,
+    FOUR_HALVES,
+    FOUR_HIGH,
+    FOUR_KEEP,
+    FOUR_LOW,
+    FOUR_MASK,
+    FOUR_ONES,
+    FOUR_PAIRS,
+    FOUR_PAIR_SHIFT,
+    FOUR_SHIFT,
+    FOUR_SIZE,
+    FOUR_SPAN,
+    FOUR_START,
+    FOUR_TOP,
+    HI,
+    LO,
+    M0,
+    M1,
+    OUT,
+    OUT_CUT,
+    OUT_SIZE,
+    SHIFT
+} from "./Registers.sol";
+
+/// @title Fills a row of an AFFINE node's region
+/// @notice Four elements at a time, in the four 64-bit lanes of a word. Validation bounds every intermediate value by 2^62,
+/// so that lanes hold signed digits that do not run into each other; what validation did not see (elements past the row)
+/// is never put into a lane.
+library Affine {
+    /// @dev Rows shorter than this do not repay the preparation.
+    uint256 private constant SHORT = 8;
+
+    /// @notice Computes the elements from the present row's first up to the place `end`.
+    function fill(uint256 end) internal pure {
+        if (_prepare(end)) _fourAtATime(end);
+        _oneAtATime(end);
+    }
+
+    function _oneAtATime(uint256 end) private pure {
+        assembly ("memory-safe") {
+            let a := mload(A)
+            let b := mload(B)
+            let c := mload(C)
+            let shift := mload(SHIFT)
+            let add_ := add(mload(ADD), shr(1, shl(shift, 1)))
+            for { let out := mload(OUT) } lt(out, end) { out := add(out, mload(OUT_SIZE)) } {
+                let x := mul(mul(mload(M0), sar(mload(A_CUT), mload(a))), sar(mload(B_CUT), mload(b)))
+                x := sar(shift, add(add_, add(x, mul(mload(M1), sar(mload(C_CUT), mload(c))))))
+                if slt(x, mload(LO)) { x := mload(LO) }
+                if sgt(x, mload(HI)) { x := mload(HI) }
+                mstore(out, shl(mload(OUT_CUT), x))
+                a := add(a, mload(A_COL))
+                b := add(b, mload(B_COL))
+                c := add(c, mload(C_COL))
+            }
+        }
+    }
+
+    /// @dev Whether four at a time is possible and worth while: no short row, a right shift, bounds less than 2^32 apart.
+    function _prepare(uint256 end) private pure returns (bool worthwhile) {
+        assembly ("memory-safe") {
+            /// 32 or 64 for neighbours of so many bits, else 0.
+            function near(col, cut) -> bits {
+                bits := mul(or(eq(mload(cut), 224), eq(mload(cut), 192)), sub(256, mload(cut)))
+                bits := mul(bits, eq(mload(col), shr(3, bits)))
+            }
+            let size := mload(OUT_SIZE)
+            worthwhile := and(gt(mload(SHIFT), 0), lt(size, 8))
+            worthwhile := and(worthwhile, iszero(gt(add(mload(OUT), mul(SHORT, size)), end)))
+            mstore(FOUR_A, mul(near(A_COL, A_CUT), eq(mload(B), B_DEFAULT)))
+            mstore(FOUR_C, or(near(C_COL, C_CUT), iszero(mload(C_COL))))
+        }
+        if (worthwhile) worthwhile = _prepareLanes();
+    }
+
+    /// @dev Sets up the lanes' constants. With bias 2^(63 - shift), a shifted lane is in [0, 2^63); `low` and `high` are the
+    /// bounds in these terms.
+    function _prepareLanes() private pure returns (bool narrow) {
+        assembly ("memory-safe") {
+            let shift := mload(SHIFT)
+            let bias := shl(sub(63, shift), 1)
+            let low := add(mload(LO), bias)
+            if slt(low, 0) { low := 0 }
+            let high := add(mload(HI), bias)
+            if sgt(high, 0x7fffffffffffffff) { high := 0x7fffffffffffffff }
+            let span := sub(high, low)
+            narrow := lt(span, 0x100000000)
+
+            let ones := 0x0000000000000001000000000000000100000000000000010000000000000001
+            mstore(FOUR_ONES, ones)
+            mstore(FOUR_TOP, shl(63, ones))
+            mstore(FOUR_HALVES, sub(shl(32, ones), ones))
+            mstore(FOUR_BIAS, shl(31, ones))
+            mstore(FOUR_KEEP, sub(shl(sub(64, shift), ones), ones))
+            mstore(FOUR_LOW, mul(low, ones))
+            mstore(FOUR_SPAN, mul(add(shl(63, 1), span), ones))
+            mstore(FOUR_HIGH, mul(add(shl(32, 1), and(sub(high, bias), 0xffffffff)), ones))
+            let bits := shl(3, mload(OUT_SIZE))
+            mstore(FOUR_MASK, sub(shl(bits, ones), ones))
+            mstore(FOUR_PAIRS, mul(sub(shl(shl(1, bits), 1), 1), 0x100000000000000000000000000000001))
+            mstore(FOUR_PAIR_SHIFT, sub(64, bits))
+            mstore(FOUR_SHIFT, sub(128, shl(1, bits)))
+            mstore(FOUR_CUT, sub(256, shl(2, bits)))
+            mstore(FOUR_SIZE, shr(1, bits))
+
+            // What is the same for all elements: summand, rounding, the bias of the whole, those with which A and C are read,
+            // and C itself where it stands still.
+            let start := add(add(mload(ADD), shl(sub(shift, 1), 1)), shl(63, 1))
+            if mload(FOUR_A) { start := sub(start, shl(sub(mload(FOUR_A), 1), mload(M0))) }
+            switch mload(FOUR_C)
+            case 0 {}
+            case 1 { start := add(start, mul(mload(M1), sar(mload(C_CUT), mload(mload(C))))) }
+            default { start := sub(start, shl(sub(mload(FOUR_C), 1), mload(M1))) }
+            mstore(FOUR_START, mul(start, ones))
+        }
+    }
+
+    /// @dev Four elements per turn.
+    function _fourAtATime(uint256 end) private pure {
+        assembly ("memory-safe") {
+            let a := mload(A)
+            let b := mload(B)
+            let c := mload(C)
+            for { let out := mload(OUT) } 1 {} {
+                let x
+                switch mload(FOUR_A)
+                case 0 {
+                    let step := mload(A_COL)
+                    let next := mload(B_COL)
+                    let cut := mload(A_CUT)
+                    x := shl(192, mul(sar(cut, mload(a)), sar(mload(B_CUT), mload(b))))
+                    a := add(a, step)
+                    b := add(b, next)
+                    x := add(x, shl(128, mul(sar(cut, mload(a)), sar(mload(B_CUT), mload(b)))))
+                    a := add(a, step)
+                    b := add(b, next)
+                    x := add(x, shl(64, mul(sar(cut, mload(a)), sar(mload(B_CUT), mload(b)))))
+                    a := add(a, step)
+                    b := add(b, next)
+                    x := add(x, mul(sar(cut, mload(a)), sar(mload(B_CUT), mload(b))))
+                    a := add(a, step)
+                    b := add(b, next)
+                }
+                case 32 {
+                    x := shr(128, mload(a))
+                    x := and(or(x, shl(64, x)), 0xffffffffffffffff0000000000000000ffffffffffffffff)
+                    x := xor(and(or(x, shl(32, x)), mload(FOUR_HALVES)), mload(FOUR_BIAS))
+                    a := add(a, 0x10)
+                }
+                default {
+                    x := xor(mload(a), mload(FOUR_TOP))
+                    a := add(a, 0x20)
+                }
+                x := add(mload(FOUR_START), mul(mload(M0), x))
+
+                switch mload(FOUR_C)
+                case 1 {}
+                case 32 {
+                    let y := shr(128, mload(c))
+                    y := and(or(y, shl(64, y)), 0xffffffffffffffff0000000000000000ffffffffffffffff)
+                    x := add(x, mul(mload(M1), xor(and(or(y, shl(32, y)), mload(FOUR_HALVES)), mload(FOUR_BIAS))))
+                    c := add(c, 0x10)
+                }
+                case 64 {
+                    x := add(x, mul(mload(M1), xor(mload(c), mload(FOUR_TOP))))
+                    c := add(c, 0x20)
+                }
+                default {
+                    let step := mload(C_COL)
+                    let cut := mload(C_CUT)
+                    let y := shl(192, sar(cut, mload(c)))
+                    c := add(c, step)
+                    y := add(y, shl(128, sar(cut, mload(c))))
+                    c := add(c, step)
+                    y := add(y, shl(64, sar(cut, mload(c))))
+                    c := add(c, step)
+                    x := add(x, mul(mload(M1), add(y, sar(cut, mload(c)))))
+                    c := add(c, step)
+                }
+
+                // max(x - low, 0): the topmost bit tells which lanes are not below.
+                x := sub(or(and(shr(mload(SHIFT), x), mload(FOUR_KEEP)), mload(FOUR_TOP)), mload(FOUR_LOW))
+                let holds := and(shr(63, x), mload(FOUR_ONES))
+                // What the result stays below the upper bound, likewise.
+                x := sub(mload(FOUR_SPAN), and(x, sub(shl(63, holds), holds)))
+                holds := and(shr(63, x), mload(FOUR_ONES))
+                x := and(sub(mload(FOUR_HIGH), and(x, sub(shl(63, holds), holds))), mload(FOUR_MASK))
+
+                // Two lanes side by side, then four.
+                x := and(or(x, shr(mload(FOUR_PAIR_SHIFT), x)), mload(FOUR_PAIRS))
+                mstore(out, shl(mload(FOUR_CUT), or(x, shr(mload(FOUR_SHIFT), x))))
+                out := add(out, mload(FOUR_SIZE))
+                if gt(add(out, mload(FOUR_SIZE)), end) {
+                    mstore(OUT, out)
+                    break
+                }
+            }
+            mstore(A, a)
+            mstore(B, b)
+            mstore(C, c)
+        }
+    }
+}
