@@ -81,7 +81,7 @@ interface IMarket {
     ) external;
 
     /// @notice Anyone brings evidence that a module checks; the order is paid at once if its policy is then met and no
-    /// dispute is open.
+    /// dispute is open. From FUNDED the output is delivered with it, with a zero trace root.
     /// @param order FUNDED or DELIVERED.
     /// @param kind `EvidenceKind`.
     /// @param output What the evidence is about; in DELIVERED it must be the delivered output.

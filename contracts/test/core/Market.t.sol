@@ -233,8 +233,24 @@ contract MarketTest is Base {
     function test_prove_ofAFundedOrder_paysAtOnce() public {
         Order memory order = someOrder();
         accept(order);
+        bytes32 id = market.orderId(order);
+        vm.expectEmit(address(market));
+        emit IMarket.Delivered(id, provider, 0, output, uint40(block.timestamp));
+        vm.expectEmit(address(market));
+        emit IMarket.Paid(id, order.model, provider, keccak256(output), 1);
         market.prove(order, NATIVE, output, 0, output);
         assertPaid(order, 1);
+        uint256 commitment = uint256(keccak256(abi.encode(id, provider, bytes32(0), keccak256(output)))) >> 56;
+        assertEq(uint200(uint256(market.state(id))), commitment, "the output is committed to, with no trace");
+    }
+
+    function test_prove_ofNothingOrTooMuchWhileFunded_isRefused() public {
+        Order memory order = someOrder();
+        accept(order);
+        vm.expectRevert(IMarket.OutputSize.selector);
+        market.prove(order, NATIVE, "", 0, "");
+        vm.expectRevert(IMarket.OutputSize.selector);
+        market.prove(order, NATIVE, new bytes(1025), 0, new bytes(1025));
     }
 
     function test_prove_ofOneKindOfTwo_isGatheredButDoesNotPay() public {
@@ -314,6 +330,8 @@ contract MarketTest is Base {
         vm.expectEmit(address(market));
         emit IMarket.Accepted(market.orderId(order), client, provider, order);
         vm.expectEmit(address(market));
+        emit IMarket.Delivered(market.orderId(order), provider, 0, output, uint40(block.timestamp));
+        vm.expectEmit(address(market));
         emit IMarket.Paid(market.orderId(order), order.model, provider, keccak256(output), 1);
         vm.prank(provider);
         market.acceptAndProve(order, AUTHORIZATION, signature, NATIVE, output, output);
@@ -337,6 +355,8 @@ contract MarketTest is Base {
         vm.startPrank(provider);
         vm.expectRevert(IMarket.EvidenceRejected.selector);
         market.acceptAndProve(order, AUTHORIZATION, signature, NATIVE, output, "no");
+        vm.expectRevert(IMarket.OutputSize.selector);
+        market.acceptAndProve(order, AUTHORIZATION, signature, NATIVE, "", "");
         vm.expectRevert(IMarket.NoModule.selector);
         market.acceptAndProve(order, AUTHORIZATION, signature, FRAUD_PROVABLE, output, output);
         vm.expectRevert(IMarket.NotInPolicy.selector);
