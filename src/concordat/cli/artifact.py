@@ -59,7 +59,7 @@ def check(model: Path, data: Path, held_out: Path | None, card: Path | None, bit
             "trace_words": 1 << graph.trace_depth,
         },
     }
-    speaker.result(data_out, "\n".join(str(report).splitlines()))
+    speaker.result(data_out, "\n".join(report.lines()))
 
 
 @artifact.command()

@@ -15,7 +15,7 @@ from concordat.cli.connect import chain_url
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.connect import evm_ledger
-from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development
+from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development, log_id
 from concordat.client.home import Home
 from concordat.client.public import PublicData
 from concordat.node.challenger import Challenger
@@ -25,7 +25,7 @@ from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps
 from concordat.node.provider import Provider, Terms
 from concordat.node.recorder import Recorder
-from concordat.primitives.encoding import checksum_address
+from concordat.primitives.encoding import checksum_address, to_hex
 from concordat.primitives.units import usd
 from concordat.protocol.checkpoint import NoteSigner
 from concordat.storage.content import LocalContent
@@ -79,7 +79,8 @@ def run(role: str, name: str | None, price: str, bond_limit: str, port: int) -> 
         steppers[name] = Challenger(ledger, journal, public, outbox)
     else:
         log = TransparencyLog(home.log, log_signer(home))
-        anchors = EvmAnchors(ledger, signer)
+        anchors = EvmAnchors(ledger, log_id(signer.address), signer)
+        write_file(home.log_owner, to_hex(signer.address).encode())
         steppers[name] = Keeper(ledger, journal, outbox)
         steppers["recorder"] = Recorder(ledger, journal, public, log, anchor=anchors.anchor)
     stop = threading.Event()

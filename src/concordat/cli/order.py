@@ -166,7 +166,7 @@ def _finish(speaker: Speaker, placed: PlacedOrder, until: str, timeout: float, s
     data = {
         "order": to_hex(placed.id),
         "status": decision.status.name.lower(),
-        "output": str(decision.output),
+        "output": {"label": decision.output.label, "scores": dict(decision.output.scores)},
         "evidence": sorted(kind.name.lower() for kind in decision.evidence),
         "saved": str(save) if save else None,
     }

@@ -11,13 +11,23 @@ from typing import Any, ParamSpec
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from concordat.cli.settings import Settings
 from concordat.primitives.errors import ConcordatError, InputError
 
-__all__ = ["Speaker", "command_errors", "exit_code_for", "speaker_of"]
+__all__ = ["Speaker", "command_errors", "exit_code_for", "plain_table", "speaker_of"]
 
 Arguments = ParamSpec("Arguments")
+_UNBROKEN = 240
+
+
+def console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """Where to print: as wide as the terminal, and never broken into lines where there is none."""
+    made = Console(stderr=stderr, highlight=False, quiet=quiet)
+    if not made.is_terminal:
+        made.width = _UNBROKEN
+    return made
 
 
 class Speaker:
@@ -26,8 +36,8 @@ class Speaker:
     def __init__(self, settings: Settings) -> None:
         self._json = settings.json
         self.quiet = settings.json
-        self.out = Console(highlight=False, soft_wrap=True)
-        self.log = Console(stderr=True, highlight=False, quiet=settings.json)
+        self.out = console()
+        self.log = console(stderr=True, quiet=settings.json)
 
     def result(self, data: Any, lines: Callable[[], None] | str) -> None:
         """Print a result: `data` with ``--json``, else a sentence or whatever `lines` prints."""
@@ -40,12 +50,18 @@ class Speaker:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table."""
-        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*row)
-        self.out.print(table)
+        self.out.print(f"[bold]{title}[/]")
+        self.out.print(plain_table(columns, rows), crop=False)
+
+
+def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool = False) -> Table:
+    """A table without lines whose cells are never broken; columns after the first to the right if asked for."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for index, column in enumerate(columns):
+        table.add_column(column, no_wrap=True, overflow="ignore", justify="right" if right and index else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def speaker_of(context: click.Context) -> Speaker:
@@ -82,7 +98,7 @@ def _report(error: ConcordatError, settings: Settings) -> None:
         body = {"code": error.code, "message": error.message, "hint": error.hint, "fields": fields}
         click.echo(json.dumps({"ok": False, "error": body}, indent=2, sort_keys=True, default=str))
         return
-    console = Console(stderr=True, highlight=False)
-    console.print(f"[bold red]{error.code}[/] {error.message}")
+    log = console(stderr=True)
+    log.print(Text.assemble((error.code, "bold red"), " ", error.message))
     if error.hint:
-        console.print(f"[dim]→ {error.hint}[/]")
+        log.print(Text(f"→ {error.hint}", style="dim"))

@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 
 from concordat.cli.ledger_view import GasBook, wallet_rows
+from concordat.cli.output import plain_table
 from concordat.client.dataset import Dataset
 from concordat.client.decision import Decision
 from concordat.client.home import Home
@@ -123,7 +124,7 @@ class Story:
         published = registry.publish(model, signer="lender")
         assert isinstance(published, PublishedModel)
         self.model = published
-        for line in str(report).splitlines()[:6]:
+        for line in report.lines()[:3]:
             self._say(line)
         self._say(
             f"model {to_hex(published.id)[:18]}…, {len(published.graph.nodes)} nodes, run by contract: "
@@ -138,10 +139,10 @@ class Story:
         decision = self._buy(0, evidence=Native()).wait("recorded")
         self._keep(decision)
         self._say(
-            f"[green]{_answer(decision)}[/]; offered, funded, executed, paid in one transaction; "
+            f"[green]{decision.answer}[/]; offered, funded, executed, paid in one transaction; "
             "the lender sent none: his signature was the payment"
         )
-        self.gas.note("decision run by the contract, all in one", decision.id)
+        self.gas.note("decision run by the contract, offer to payment", decision.id)
 
     def buy_optimistic(self) -> None:
         """Delivery, a watched window, payment."""
@@ -149,13 +150,13 @@ class Story:
         placed = self._buy(1, evidence=FraudProvable())
         decision = placed.wait("delivered")
         self._say(
-            f"[green]{_answer(decision)}[/] delivered with the root of its whole execution; "
+            f"[green]{decision.answer}[/] delivered with the root of its whole execution; "
             "the challenger re-executes it and finds nothing"
         )
         decision = placed.wait("recorded")
         self._keep(decision)
         self._say(f"ten minutes later (the clock is ours) the provider is paid {show_usd(PRICE)}")
-        self.gas.note("decision open to challenge, accept and deliver + pay", decision.id)
+        self.gas.note("decision open to challenge: deliver, then pay", decision.id)
 
     def meet_cheats(self) -> None:
         """Four ways to be wrong, each shown in one transaction."""
@@ -309,19 +310,7 @@ class Story:
         self._out.print(f"\n[bold cyan]{self._scene}. {text}[/]")
 
     def _say(self, text: str) -> None:
-        self._out.print(f"   {text}")
+        self._out.print(Padding(text, (0, 0, 0, 3)))
 
     def _table(self, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 3), header_style="dim")
-        for index, column in enumerate(columns):
-            table.add_column(column, justify="left" if index == 0 else "right")
-        for row in rows:
-            table.add_row(*row)
-        self._out.print(table)
-
-
-def _answer(decision: Decision) -> str:
-    label = decision.output.label
-    score = max(decision.output.scores.values()) if decision.output.scores else 0.0
-    word = {1: "approve", 0: "decline"}.get(int(label) if label is not None else -1, str(label))
-    return f"{word} ({score:.1%})"
+        self._out.print(Padding(plain_table(columns, rows, right=True), (0, 0, 0, 3)), crop=False)

@@ -11,7 +11,7 @@ from concordat.chain.accounts import Signer
 from concordat.chain.deployment import Deployment
 from concordat.chain.ledger import EvmLedger
 from concordat.chain.rpc import Endpoint
-from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development
+from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development, log_id
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.network import Network
@@ -20,7 +20,7 @@ from concordat.client.providers import HttpProvider, ProviderLink
 from concordat.client.public import PublicData
 from concordat.client.records import Records
 from concordat.client.registry import Registry
-from concordat.primitives.encoding import from_hex
+from concordat.primitives.encoding import ZERO_ADDRESS, from_hex
 from concordat.primitives.errors import ConfigurationError
 from concordat.primitives.units import Address, Amount, usd
 from concordat.protocol.checkpoint import NoteKey
@@ -82,7 +82,7 @@ def connect_home(home: Home, url: str, *, password: Callable[[str], str] | None 
     """A client of the market in this home."""
     ledger, keyring = evm_ledger(home, url, password=password)
     public = PublicData(LocalContent(home.public))
-    anchors = EvmAnchors(ledger, None)
+    anchors = EvmAnchors(ledger, log_id(_log_owner(home)))
     records = Records(
         ledger,
         public,
@@ -117,6 +117,13 @@ def connect_home(home: Home, url: str, *, password: Callable[[str], str] | None 
         providers=providers,
         on_close=journal.close,
     )
+
+
+def _log_owner(home: Home) -> Address:
+    try:
+        return Address(from_hex(home.log_owner.read_text().strip(), length=20))
+    except OSError:
+        return ZERO_ADDRESS
 
 
 def _link(path: Path) -> HttpProvider:

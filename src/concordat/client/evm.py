@@ -24,7 +24,7 @@ from concordat.protocol.artifact import ArtifactKind, ModelCommitment
 from concordat.protocol.messages import Deposit
 from concordat.protocol.verification import AnchoredRoot
 
-__all__ = ["DevelopmentChain", "EvmAnchors", "EvmArtifacts", "is_development"]
+__all__ = ["DevelopmentChain", "EvmAnchors", "EvmArtifacts", "is_development", "log_id"]
 
 CHUNK_BYTES = 24_575
 """Most bytes of a native form in one data contract."""
@@ -37,6 +37,11 @@ GAS_MONEY = 10**20
 def is_development(chain_id: int) -> bool:
     """Whether a chain is somebody's own, where keys may be public and tokens free."""
     return chain_id in DEVELOPMENT_CHAINS
+
+
+def log_id(owner: Address) -> Bytes32:
+    """Id of an account's log in the `Checkpoints` contract."""
+    return Bytes32(owner.rjust(32, b"\0"))
 
 
 class _Caller:
@@ -132,10 +137,20 @@ class EvmArtifacts:
 
 
 class EvmAnchors:
-    """A log's checkpoints in the `Checkpoints` contract."""
+    """A log's checkpoints in the `Checkpoints` contract.
 
-    def __init__(self, ledger: EvmLedger, owner: Signer | None) -> None:
-        self._ledger, self._owner = ledger, owner
+    Parameters
+    ----------
+    ledger : EvmLedger
+        The chain.
+    log : bytes
+        The log's id there: the address of its owner as a word (:func:`log_id`). Others may post what they like.
+    owner : Signer, optional
+        Who can post.
+    """
+
+    def __init__(self, ledger: EvmLedger, log: Bytes32, owner: Signer | None = None) -> None:
+        self._ledger, self._log, self._owner = ledger, log, owner
         self._checkpoints = _Caller(ledger, "Checkpoints", ledger.deployment.checkpoints)
 
     def anchor(self, size: int, root: bytes) -> None:
@@ -146,7 +161,7 @@ class EvmAnchors:
 
     def anchors(self) -> list[AnchoredRoot]:
         """Checkpoints posted so far, oldest first."""
-        found = self._checkpoints.logs("Posted")
+        found = [item for item in self._checkpoints.logs("Posted") if item[0]["log"] == self._log]
         times = block_times(self._ledger.endpoint, [log for _, log in found])
         return [
             AnchoredRoot(
@@ -183,7 +198,8 @@ class DevelopmentChain:
         self.artifacts: ArtifactLedger = EvmArtifacts(self.ledger, keyring)
         self._node = node
         self._minter = development_accounts(1)[0]
-        self._anchors = EvmAnchors(self.ledger, keyring.signer("keeper"))
+        owner = keyring.signer("keeper")
+        self._anchors = EvmAnchors(self.ledger, log_id(owner.address), owner)
 
     @property
     def checkpoints(self) -> Address | None:

@@ -41,6 +41,11 @@ class Home:
         return self.path / "log.pub"
 
     @property
+    def log_owner(self) -> Path:
+        """Address of the account that anchors the log."""
+        return self.path / "log.owner"
+
+    @property
     def running(self) -> Path:
         """Says where the market of this home runs, while it runs."""
         return self.path / "running.json"

@@ -135,10 +135,9 @@ class Records:
             return None
 
     def _anchor_for(self, entry: LogEntry) -> Anchor | None:
-        """A posted checkpoint that covers the whole log, if there is one."""
-        log = self.log
-        posted = next((anchor for anchor in self._anchors() if anchor.size == log.size), None)
-        if posted is None or entry.index >= posted.size:
+        """A posted checkpoint of exactly the log's size, if there is one."""
+        posted = next((anchor for anchor in self._anchors() if anchor.size == self.log.size > entry.index), None)
+        if posted is None:
             return None
         return Anchor(contract=posted.contract, log=posted.log, size=posted.size, root=posted.root, consistency=())
 
