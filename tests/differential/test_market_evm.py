@@ -22,7 +22,7 @@ from concordat.chain.deployment import read
 from concordat.chain.rpc import quantity
 from concordat.chain.translate import call_for, error_for, event_of
 from concordat.graph.trace import GraphJudge
-from concordat.primitives.encoding import ZERO_ADDRESS, from_hex, to_hex
+from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import ProtocolError
 from concordat.primitives.units import Address
 from concordat.protocol.events import FraudProven, LeafRevealed
@@ -90,29 +90,28 @@ class Chain:
         self.call, self.endpoint, self.deployment = node.endpoint.call, node.endpoint, deployment
         self.contracts = {"Vault": deployment.vault, "Market": deployment.market, "Court": deployment.court}
         self.contracts |= {"DevToken": deployment.token, "NativeExecutor": deployment.native}
-        self.names = {address: name for name, address in self.contracts.items() if address != ZERO_ADDRESS}
+        self.names = {address: name for name, address in self.contracts.items()}
         self.call("anvil_autoImpersonateAccount", True)
+        token, approval = contract("DevToken"), (deployment.vault, 2**256 - 1)
         for actor, deposited in zip(ACTORS, DEPOSITED, strict=True):
             node.set_balance(actor.address, 10**20)
-            self.do(actor.address, "DevToken", contract("DevToken").call("mint", actor.address, MINTED))
-            self.do(actor.address, "DevToken", contract("DevToken").call("approve", deployment.vault, 2**256 - 1))
-            self.do(actor.address, *call_for(Deposit(amount=deposited)))
-        if deployment.native != ZERO_ADDRESS:
-            publish = contract("NativeExecutor").call("publish", MODEL.commitment, [MODEL.file])
-            self.do(ACTORS[0].address, "NativeExecutor", publish)
+            self.prepare(actor, "DevToken", token.call("mint", actor.address, MINTED))
+            self.prepare(actor, "DevToken", token.call("approve", *approval))
+            self.prepare(actor, *call_for(Deposit(amount=deposited)))
+        publish = contract("NativeExecutor").call("publish", MODEL.commitment, [MODEL.file])
+        self.prepare(ACTORS[0], "NativeExecutor", publish)
         self.time = quantity(self.call("eth_getBlockByNumber", "latest", False)["timestamp"])
         self.snapshot = self.call("evm_snapshot")
 
     def reference(self) -> MemoryLedger:
         """The pure rules in the same situation."""
-        modules = {EvidenceKind.NATIVE: MODEL} if self.deployment.native != ZERO_ADDRESS else {}
         rules = Rules(
             domain=self.deployment.domain,
             token_domain=self.deployment.token_domain,
             vault=self.deployment.vault,
             parameters=self.deployment.parameters,
             judge=GraphJudge(),
-            modules=modules,
+            modules={EvidenceKind.NATIVE: MODEL},
         )
         ledger = MemoryLedger(rules=rules, start=self.time, block_time=0)
         for actor, deposited in zip(ACTORS, DEPOSITED, strict=True):
@@ -127,6 +126,9 @@ class Chain:
     def do(self, sender: Address, name: str, data: bytes):
         transaction = {"from": to_hex(sender), "to": to_hex(self.contracts[name]), "data": to_hex(data), "gas": GAS}
         return self.call("eth_sendTransactionSync", transaction)
+
+    def prepare(self, sender: Actor, name: str, data: bytes) -> None:
+        assert quantity(self.do(sender.address, name, data)["status"]) == 1
 
     def listen(self, step: Step) -> Heard:
         self.now += step.wait
