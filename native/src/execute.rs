@@ -4,8 +4,8 @@ use crate::interpret;
 use crate::plan::Plan;
 use crate::program::{Program, ProgramError};
 
-/// Rows below which a second thread does not pay.
-const ROWS_PER_THREAD: usize = 64;
+/// Nanoseconds of work (as [`Plan::cost`] puts it) below which another thread does not pay.
+const WORK_PER_THREAD: usize = 200_000;
 
 /// A program made ready to run.
 pub struct Executor {
@@ -61,16 +61,20 @@ impl Executor {
     pub fn run(&self, inputs: &[i64], outputs: &mut [i64], threads: usize) -> bool {
         let (width, results) = (self.input_elements(), self.output_elements());
         let rows = inputs.len() / width;
-        let threads = threads.min(rows / ROWS_PER_THREAD).max(1);
+        let cost = self.plan.as_ref().map_or(self.program.trace_words(), Plan::cost);
+        let threads = threads.min(rows.saturating_mul(cost) / WORK_PER_THREAD).min(rows).max(1);
         if threads == 1 {
             return self.run_rows(inputs, outputs);
         }
         let share = rows.div_ceil(threads);
         std::thread::scope(|scope| {
-            let parts = inputs.chunks(share * width).zip(outputs.chunks_mut(share * results));
+            let (own_inputs, inputs) = inputs.split_at(share * width);
+            let (own_outputs, outputs) = outputs.split_at_mut(share * results);
+            let others = inputs.chunks(share * width).zip(outputs.chunks_mut(share * results));
             let running: Vec<_> =
-                parts.map(|(inputs, outputs)| scope.spawn(move || self.run_rows(inputs, outputs))).collect();
-            running.into_iter().all(|thread| thread.join().unwrap_or(false))
+                others.map(|(inputs, outputs)| scope.spawn(move || self.run_rows(inputs, outputs))).collect();
+            let fits = self.run_rows(own_inputs, own_outputs);
+            running.into_iter().fold(fits, |fits, thread| thread.join().unwrap_or(false) && fits)
         })
     }
 

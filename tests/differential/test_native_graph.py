@@ -73,8 +73,7 @@ def layers(random: Any, widths: list[int], reach: int, kind: ElementType) -> Gra
 def test_program_of_dense_layers_equals_numpy(widths: list[int], kind: ElementType, reach: int) -> None:
     random = np.random.default_rng(reach)
     graph = layers(random, widths, reach, kind)
-    steps = native.Program(graph.to_bytes()).steps
-    assert steps == [steps[0], "rescale"] * (len(widths) - 1)
+    assert set(native.Program(graph.to_bytes()).steps) <= {"dense", "weighted", "rescale", "pointwise"}
     rows = random.integers(kind.minimum, kind.maximum, size=(ROWS, widths[0]), endpoint=True)
     rows[0], rows[1] = kind.minimum, kind.maximum
     assert_twins_agree(graph, rows)

@@ -14,6 +14,9 @@ use crate::plan::survey::{Place, Survey};
 use crate::plan::{MAX_ELEMENTS, Plan, Port, Step, Unplanned};
 use crate::program::{Node, Op, Operand, Program, Space};
 
+/// Fewest elements of a row that are rescaled row by row.
+const MIN_RESCALED: usize = 16;
+
 /// How a region is made.
 enum Recipe {
     /// As its node says.
@@ -215,7 +218,7 @@ impl Planner<'_> {
     fn rescale(&self, node: &Node, target: Slot) -> Result<Option<Rescale>, Unplanned> {
         let constant = |operand: &Option<Operand>| operand.is_none_or(|operand| operand.space == Space::Weights);
         let View::Run(source) = self.view(node, &node.a, 0)? else { return Ok(None) };
-        if !constant(&node.b) || !constant(&node.c) {
+        if node.n < MIN_RESCALED || !constant(&node.b) || !constant(&node.c) {
             return Ok(None);
         }
         let factor = |b: i64| node.m0.checked_mul(b).and_then(|factor| i32::try_from(factor).ok());

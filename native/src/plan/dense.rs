@@ -21,15 +21,10 @@ const ASIDE_ROWS: usize = 24;
 struct Matrix {
     outputs: usize,
     pairs: usize,
-    parts: Vec<Part>,
-}
-
-/// A summand of a matrix.
-#[derive(Debug)]
-struct Part {
     constants: Vec<i16>,
-    /// The constants count ``2**shift`` times.
-    shift: u32,
+    /// Large constants are cut in two digits, so that sums of 32 bits go further: then each panel of high digits (which
+    /// count 256 times) is followed by its panel of low ones.
+    cut: bool,
     /// Ends (in pairs) of the stretches over which sums of 32 bits are exact.
     stretches: Vec<usize>,
 }
@@ -37,30 +32,47 @@ struct Part {
 impl Matrix {
     /// `None` if sums of 32 bits are exact over too few constants.
     fn new(constants: Vec<i16>, outputs: usize, pairs: usize, magnitude: u64) -> Option<Self> {
-        let whole = stretches(&constants, outputs, pairs, magnitude);
-        if let Some(stretches) = whole.filter(|stretches| stretches.len() <= 2) {
-            return Some(Self { outputs, pairs, parts: vec![Part { constants, shift: 0, stretches }] });
+        let ends = stretches(&constants, outputs, pairs, magnitude);
+        if let Some(stretches) = ends.filter(|ends| ends.len() <= 2) {
+            return Some(Self { outputs, pairs, constants, cut: false, stretches });
         }
-        // Large constants: their high and low bytes apart, so that sums of 32 bits go further.
-        let low = constants.iter().map(|constant| i16::from(*constant as i8)).collect();
-        let high = constants
-            .iter()
-            .map(|constant| ((i32::from(*constant) - i32::from(*constant as i8)) >> 8) as i16)
-            .collect();
-        let part = |constants: Vec<i16>, shift| {
-            let stretches = stretches(&constants, outputs, pairs, magnitude)?;
-            (stretches.len() <= pairs / 16 + 2).then_some(Part { constants, shift, stretches })
-        };
-        Some(Self { outputs, pairs, parts: vec![part(high, 8)?, part(low, 0)?] })
+        let low = |constant: &i16| i16::from(*constant as i8);
+        let high = |constant: &i16| ((i32::from(*constant) - i32::from(low(constant))) >> 8) as i16;
+        let panels = constants.chunks_exact(2 * PANEL * pairs);
+        let digits: Vec<i16> =
+            panels.flat_map(|panel| panel.iter().map(high).chain(panel.iter().map(low)).collect::<Vec<_>>()).collect();
+        let stretches = stretches(&digits, 2 * outputs.next_multiple_of(PANEL), pairs, magnitude)?;
+        let few = stretches.len() <= pairs / 16 + 2;
+        few.then_some(Self { outputs, pairs, constants: digits, cut: true, stretches })
     }
 
-    fn stretch<'a>(&self, part: &'a Part, first: usize, last: usize) -> Constants<'a> {
-        Constants { packed: &part.constants, pairs: self.pairs, first, last, outputs: self.outputs }
+    /// Sums that the kernels make.
+    fn columns(&self) -> usize {
+        if self.cut { 2 * self.outputs.next_multiple_of(PANEL) } else { self.outputs }
+    }
+
+    fn stretch(&self, first: usize, last: usize) -> Constants<'_> {
+        Constants { packed: &self.constants, pairs: self.pairs, first, last, outputs: self.columns() }
+    }
+
+    /// Adds a row of sums to the totals.
+    #[inline(always)]
+    fn add(&self, sums: &[i32], totals: &mut [i64]) {
+        if !self.cut {
+            totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += i64::from(*sum));
+            return;
+        }
+        for (totals, sums) in totals.chunks_mut(PANEL).zip(sums.chunks_exact(2 * PANEL)) {
+            let (high, low) = sums.split_at(PANEL);
+            for ((total, high), low) in totals.iter_mut().zip(high).zip(low) {
+                *total += (i64::from(*high) << 8) + i64::from(*low);
+            }
+        }
     }
 
     /// Whether one sum of 32 bits is exact.
     fn is_plain(&self) -> bool {
-        self.parts.len() == 1 && self.parts[0].stretches.len() == 1
+        !self.cut && self.stretches.len() == 1
     }
 }
 
@@ -148,6 +160,11 @@ impl Dense {
         Some(Self { target, n: linear.rows.len(), blocks })
     }
 
+    /// How many constants it multiplies with.
+    pub fn constants(&self) -> usize {
+        self.blocks.iter().map(|block| block.matrix.constants.len()).sum()
+    }
+
     /// Works out the region in the first `rows` rows.
     pub fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
         for block in &self.blocks {
@@ -157,42 +174,50 @@ impl Dense {
                 let at = self.target.at + block.outputs[0];
                 let factors = factors(&memory.shorts, block.from, 0, rows);
                 let mut sums = Sums { elements: &mut memory.ints.all_mut()[at..], stride };
-                multiply(tier, factors, matrix.stretch(&matrix.parts[0], 0, matrix.pairs), &mut sums);
+                multiply(tier, factors, matrix.stretch(0, matrix.pairs), &mut sums);
             } else {
-                let mut totals = vec![0i64; rows.min(ASIDE_ROWS) * matrix.outputs];
-                let mut sums = vec![0i32; totals.len()];
+                let mut scratch = std::mem::take(&mut memory.scratch);
+                let mut sums = std::mem::take(&mut memory.sums);
                 for first in (0..rows).step_by(ASIDE_ROWS) {
                     let rows = first..rows.min(first + ASIDE_ROWS);
-                    self.run_aside(block, memory, rows, tier, (&mut totals, &mut sums));
+                    self.run_aside(block, memory, rows, tier, (&mut scratch, &mut sums));
                 }
+                (memory.scratch, memory.sums) = (scratch, sums);
             }
         }
     }
 
-    /// Adds up the parts and stretches in 64 bits, then stores.
+    /// Adds up the digits and stretches in 64 bits, then stores.
     fn run_aside(
         &self,
         block: &Block,
         memory: &mut Memory,
         rows: Range<usize>,
         tier: Tier,
-        (totals, sums): (&mut [i64], &mut [i32]),
+        (totals, sums): (&mut Vec<i64>, &mut Vec<i32>),
     ) {
         let matrix = &*block.matrix;
-        totals.fill(0);
-        for part in &matrix.parts {
-            let mut first = 0;
-            for &last in &part.stretches {
-                let factors = factors(&memory.shorts, block.from, rows.start, rows.len());
-                let mut target = Sums { elements: sums, stride: matrix.outputs };
-                multiply(tier, factors, matrix.stretch(part, first, last), &mut target);
-                let sums = &*sums;
-                tier.run(
-                    #[inline(always)]
-                    || totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += i64::from(*sum) << part.shift),
-                );
-                first = last;
-            }
+        totals.clear();
+        totals.resize(rows.len() * matrix.outputs, 0);
+        sums.resize(rows.len() * matrix.columns(), 0);
+        let mut first = 0;
+        for &last in &matrix.stretches {
+            let factors = factors(&memory.shorts, block.from, rows.start, rows.len());
+            multiply(
+                tier,
+                factors,
+                matrix.stretch(first, last),
+                &mut Sums { elements: sums, stride: matrix.columns() },
+            );
+            tier.run(
+                #[inline(always)]
+                || {
+                    let rows = sums.chunks_exact(matrix.columns());
+                    rows.zip(totals.chunks_exact_mut(matrix.outputs))
+                        .for_each(|(sums, totals)| matrix.add(sums, totals));
+                },
+            );
+            first = last;
         }
         for (row, totals) in rows.zip(totals.chunks_exact(matrix.outputs)) {
             match memory.split(row, self.target, self.n).1 {

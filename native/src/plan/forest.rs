@@ -68,6 +68,11 @@ impl Forest {
         forest
     }
 
+    /// Levels of all trees.
+    pub fn levels(&self) -> usize {
+        self.trees.iter().map(|tree| tree.1 as usize).sum()
+    }
+
     /// Breadth first, branches side by side; returns the depth.
     fn lay_out(&mut self, tree: &Tree) -> u32 {
         let mut depth = 0;

@@ -90,6 +90,10 @@ pub struct Memory {
     pub ints: Rows<i32>,
     /// 64-bit elements.
     pub longs: Rows<i64>,
+    /// Room for what a step works on, kept from one step to the next.
+    pub scratch: Vec<i64>,
+    /// The same, for sums of 32 bits.
+    pub sums: Vec<i32>,
 }
 
 /// Rows of one bank.
@@ -99,14 +103,14 @@ pub struct Rows<T> {
     stride: usize,
 }
 
-impl<T: Copy + Default> Rows<T> {
+impl<T: Element> Rows<T> {
     fn resize(&mut self, rows: usize, length: usize) {
         // An odd number of cache lines keeps rows from falling on the same cache sets; the last line is never used,
         // so that a pair of elements may be read at the end of any slot.
         let lines = (length * size_of::<T>()).div_ceil(64) + 1;
         self.stride = (lines | 1) * 64 / size_of::<T>();
         if self.elements.len() < rows * self.stride {
-            self.elements.resize(rows * self.stride, T::default());
+            self.elements.resize(rows * self.stride, T::cut(0));
         }
     }
 

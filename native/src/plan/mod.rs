@@ -29,7 +29,7 @@ use crate::program::Program;
 /// Bytes of memory that are worked on at a time, if that is more than one row.
 const CHUNK_BYTES: usize = 1 << 19;
 /// Most rows that are worked on at a time: a multiple of the rows that a kernel takes together.
-const MAX_CHUNK_ROWS: usize = 96;
+const MAX_CHUNK_ROWS: usize = 384;
 /// Most elements of a program that is planned.
 const MAX_ELEMENTS: usize = 1 << 24;
 
@@ -57,6 +57,17 @@ impl Step {
             Self::Rescale(_) => "rescale",
             Self::Pointwise(_) => "pointwise",
             Self::Reduce(_) => "reduce",
+        }
+    }
+
+    fn cost(&self) -> usize {
+        match self {
+            Self::Dense(step) => step.constants() / 64,
+            Self::Weighted(step) => step.constants() / 4,
+            Self::Forest(step) => 2 * step.levels(),
+            Self::Rescale(step) => step.summands.len() / 2,
+            Self::Pointwise(step) => 4 * step.n,
+            Self::Reduce(step) => step.starts.len() * step.k,
         }
     }
 
@@ -100,6 +111,11 @@ impl Plan {
     /// If it has something that no step is for.
     pub fn new(program: &Program) -> Result<Self, Unplanned> {
         choose::plan(program, Tier::detect())
+    }
+
+    /// Rough number of nanoseconds that a row takes, to tell whether threads pay.
+    pub fn cost(&self) -> usize {
+        self.input.n + self.steps.iter().map(Step::cost).sum::<usize>()
     }
 
     /// What kind each step is.

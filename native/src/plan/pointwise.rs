@@ -1,11 +1,13 @@
 //! Steps that make each element from at most one element of each operand.
 
+use std::ops::Range;
+
 use crate::interpret::rounding_shift;
 use crate::plan::kernels::Tier;
-use crate::plan::memory::{Bank, Earlier, Element, Memory, Region, Slot};
+use crate::plan::memory::{Bank, Earlier, Element, Memory, Region, Rows, Slot};
 use crate::program::Comparison;
 
-/// Elements that are widened to 64 bits at a time.
+/// Elements that are widened to 64 bits at a time, of one row or of several.
 const BLOCK: usize = 128;
 
 /// Where a step finds one operand's element for each element of its region.
@@ -44,45 +46,73 @@ impl View {
         }
     }
 
-    /// Widens the elements from place `from` of the region on.
+    /// Widens the elements from place `from` of the region on, in each of some rows.
     #[inline(always)]
-    fn load(&self, row: Earlier, from: usize, block: &mut [i64]) {
+    fn load(&self, memory: &Memory, rows: Range<usize>, from: usize, block: &mut [i64]) {
+        let length = block.len() / rows.len();
         match self {
             Self::Same(value) => block.fill(*value),
-            Self::Constants(values) => block.copy_from_slice(&values[from..from + block.len()]),
-            Self::Run(slot) => match slot.bank {
-                Bank::Short => widen(&row.shorts[slot.at + from..], block),
-                Bank::Int => widen(&row.ints[slot.at + from..], block),
-                Bank::Long => widen(&row.longs[slot.at + from..], block),
-            },
-            Self::Scattered(bank, places) => {
-                let places = &places[from..from + block.len()];
-                match bank {
-                    Bank::Short => pick(row.shorts, places, block),
-                    Bank::Int => pick(row.ints, places, block),
-                    Bank::Long => pick(row.longs, places, block),
+            Self::Constants(values) => {
+                for block in block.chunks_exact_mut(length) {
+                    block.iter_mut().zip(&values[from..from + length]).for_each(|(value, constant)| *value = *constant);
                 }
             }
+            Self::Run(slot) => match slot.bank {
+                Bank::Short => widen(&memory.shorts, rows, slot.at + from, block),
+                Bank::Int => widen(&memory.ints, rows, slot.at + from, block),
+                Bank::Long => widen(&memory.longs, rows, slot.at + from, block),
+            },
+            Self::Scattered(bank, places) => match bank {
+                Bank::Short => pick(&memory.shorts, rows, &places[from..from + length], block),
+                Bank::Int => pick(&memory.ints, rows, &places[from..from + length], block),
+                Bank::Long => pick(&memory.longs, rows, &places[from..from + length], block),
+            },
             Self::Mixed(slots) => {
-                for (value, slot) in block.iter_mut().zip(&slots[from..]) {
-                    *value = row.at(*slot);
+                for (row, block) in rows.zip(block.chunks_exact_mut(length)) {
+                    let row = memory.row(row);
+                    block.iter_mut().zip(&slots[from..]).for_each(|(value, slot)| *value = row.at(*slot));
                 }
             }
         }
     }
-}
 
-#[inline(always)]
-fn widen<T: Element>(elements: &[T], block: &mut [i64]) {
-    for (value, element) in block.iter_mut().zip(elements) {
-        *value = element.wide();
+    fn is_constant(&self) -> bool {
+        matches!(self, Self::Same(_) | Self::Constants(_))
     }
 }
 
 #[inline(always)]
-fn pick<T: Element>(elements: &[T], places: &[u32], block: &mut [i64]) {
-    for (value, place) in block.iter_mut().zip(places) {
-        *value = elements[*place as usize].wide();
+fn widen<T: Element>(bank: &Rows<T>, rows: Range<usize>, at: usize, block: &mut [i64]) {
+    let length = block.len() / rows.len();
+    if length == 1 {
+        let elements = bank.all()[rows.start * bank.stride() + at..].iter().step_by(bank.stride());
+        return block.iter_mut().zip(elements).for_each(|(value, element)| *value = element.wide());
+    }
+    for (row, block) in rows.zip(block.chunks_exact_mut(length)) {
+        let elements = &bank.row(row)[at..at + length];
+        block.iter_mut().zip(elements).for_each(|(value, element)| *value = element.wide());
+    }
+}
+
+#[inline(always)]
+fn pick<T: Element>(bank: &Rows<T>, rows: Range<usize>, places: &[u32], block: &mut [i64]) {
+    for (row, block) in rows.zip(block.chunks_exact_mut(places.len())) {
+        let elements = bank.row(row);
+        block.iter_mut().zip(places).for_each(|(value, place)| *value = elements[*place as usize].wide());
+    }
+}
+
+#[inline(always)]
+fn narrow<T: Element>(block: &[i64], bank: &mut Rows<T>, rows: Range<usize>, at: usize) {
+    let length = block.len() / rows.len();
+    if length == 1 {
+        let (stride, at) = (bank.stride(), rows.start * bank.stride() + at);
+        let elements = bank.all_mut()[at..].iter_mut().step_by(stride);
+        return elements.zip(block).for_each(|(element, value)| *element = T::cut(*value));
+    }
+    for (row, block) in rows.zip(block.chunks_exact(length)) {
+        let elements = &mut bank.row_mut(row)[at..at + length];
+        elements.iter_mut().zip(block).for_each(|(element, value)| *element = T::cut(*value));
     }
 }
 
@@ -131,35 +161,40 @@ pub struct Pointwise {
 impl Pointwise {
     /// Works out the region in the first `rows` rows.
     pub fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
+        let mut scratch = std::mem::take(&mut memory.scratch);
+        scratch.resize(3 * BLOCK, 0);
         tier.run(
             #[inline(always)]
-            || {
-                for row in 0..rows {
-                    let (earlier, region) = memory.split(row, self.target, self.n);
-                    match region {
-                        Region::Shorts(region) => self.fill(earlier, region),
-                        Region::Ints(region) => self.fill(earlier, region),
-                        Region::Longs(region) => self.fill(earlier, region),
-                    }
-                }
-            },
+            || self.fill(memory, rows, &mut scratch),
         );
+        memory.scratch = scratch;
     }
 
+    /// Blocks are several short rows together, or parts of a long one.
     #[inline(always)]
-    fn fill<T: Element>(&self, earlier: Earlier, region: &mut [T]) {
-        let (mut a, mut b, mut c) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
-        for (number, region) in region.chunks_mut(BLOCK).enumerate() {
-            let (from, length) = (number * BLOCK, region.len());
-            let (a, b, c) = (&mut a[..length], &mut b[..length], &mut c[..length]);
-            self.operands[0].load(earlier, from, a);
-            if !matches!(self.rule, Rule::Copy) {
-                self.operands[1].load(earlier, from, b);
-                self.operands[2].load(earlier, from, c);
-            }
-            self.apply(a, b, c);
-            for (element, value) in region.iter_mut().zip(a) {
-                *element = T::cut(*value);
+    fn fill(&self, memory: &mut Memory, rows: usize, scratch: &mut [i64]) {
+        let (a, rest) = scratch.split_at_mut(BLOCK);
+        let (b, c) = rest.split_at_mut(BLOCK);
+        let together = (BLOCK / self.n).max(1);
+        for first in (0..rows).step_by(together) {
+            let rows = first..rows.min(first + together);
+            for from in (0..self.n).step_by(BLOCK) {
+                let length = BLOCK.min(self.n - from) * rows.len();
+                let (a, b, c) = (&mut a[..length], &mut b[..length], &mut c[..length]);
+                self.operands[0].load(memory, rows.clone(), from, a);
+                for (operand, block) in [(&self.operands[1], &mut *b), (&self.operands[2], &mut *c)] {
+                    // Constants of whole rows are still there from the last rows.
+                    if first == 0 || self.n > BLOCK || !operand.is_constant() {
+                        operand.load(memory, rows.clone(), from, block);
+                    }
+                }
+                self.apply(a, b, c);
+                let at = self.target.at + from;
+                match self.target.bank {
+                    Bank::Short => narrow(a, &mut memory.shorts, rows.clone(), at),
+                    Bank::Int => narrow(a, &mut memory.ints, rows.clone(), at),
+                    Bank::Long => narrow(a, &mut memory.longs, rows.clone(), at),
+                }
             }
         }
     }

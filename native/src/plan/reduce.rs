@@ -105,6 +105,11 @@ enum Constants {
 }
 
 impl Weighted {
+    /// How many constants it multiplies with.
+    pub fn constants(&self) -> usize {
+        self.windows.last().map_or(0, |window| window.1)
+    }
+
     /// Plans a linear region.
     pub fn new(program: &Program, linear: &Linear, source: Slot, target: Slot) -> Self {
         let mut constants = Vec::new();
