@@ -310,7 +310,7 @@ class Story:
         self._out.print(f"\n[bold cyan]{self._scene}. {text}[/]")
 
     def _say(self, text: str) -> None:
-        self._out.print(Padding(text, (0, 0, 0, 3)))
+        self._out.print(Padding(text, (0, 0, 0, 3), expand=False))
 
     def _table(self, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-        self._out.print(Padding(plain_table(columns, rows, right=True), (0, 0, 0, 3)), crop=False)
+        self._out.print(Padding(plain_table(columns, rows, right=True), (0, 0, 0, 3), expand=False), crop=False)

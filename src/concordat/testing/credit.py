@@ -76,6 +76,7 @@ def train_credit(kind: str = "network", *, seed: int = 7) -> CreditExample:
         from sklearn.neural_network import MLPClassifier
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
+        from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise ConfigurationError(
             f"The example needs {error.name}.", code="MissingExtra", hint='Run: pip install "concordat[demo]"'
@@ -89,11 +90,12 @@ def train_credit(kind: str = "network", *, seed: int = 7) -> CreditExample:
         stratify=rows["approve"],
     )
     final = {
-        "network": MLPClassifier((32, 16), random_state=seed, max_iter=500, alpha=30.0, solver="lbfgs"),
+        "network": MLPClassifier((32, 16), random_state=seed, max_iter=150, alpha=30.0, solver="lbfgs"),
         "logistic": LogisticRegression(max_iter=1000),
         "boosting": GradientBoostingClassifier(n_estimators=40, max_depth=3, random_state=seed),
     }[kind]
-    pipeline = make_pipeline(StandardScaler(), final).fit(x_train.to_numpy(), y_train)
+    with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
+        pipeline = make_pipeline(StandardScaler(), final).fit(x_train.to_numpy(), y_train)
     model = to_onnx(pipeline, x_train.to_numpy()[:1], options={id(pipeline): {"zipmap": False}}, target_opset=17)
     return CreditExample(
         onnx=model.SerializeToString(),
