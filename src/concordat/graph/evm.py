@@ -23,7 +23,6 @@ __all__ = [
     "MAX_CHUNKS",
     "MAX_GAS",
     "chunks",
-    "decode_native_proof",
     "encode_native_proof",
     "estimate_gas",
     "native_digest",
@@ -90,13 +89,6 @@ def encode_native_proof(input_words: bytes, salt: bytes) -> bytes:
     if len(input_words) % WORD or not input_words or len(salt) != WORD:
         raise InputError("A native proof is whole input words and a salt of 32 bytes.", code="InputLength")
     return input_words + salt
-
-
-def decode_native_proof(proof: bytes) -> tuple[bytes, Bytes32]:
-    """Inverse of :func:`encode_native_proof`."""
-    if len(proof) % WORD or len(proof) < 2 * WORD:
-        raise InputError("A native proof is whole input words and a salt of 32 bytes.", code="InputLength")
-    return proof[:-WORD], Bytes32(proof[-WORD:])
 
 
 def estimate_gas(graph: Graph) -> int:

@@ -50,8 +50,29 @@ library Affine {
 
     /// @notice Computes the elements from the present row's first up to the place `end`.
     function fill(uint256 end) internal pure {
-        if (_prepare(end)) _fourAtATime(end);
+        if (!_prepare(end)) return _oneAtATime(end);
+        (uint256 a, uint256 b, uint256 c, uint256 out) = _places();
+        _fourAtATime(end);
         _oneAtATime(end);
+        _setPlaces(a, b, c, out);
+    }
+
+    function _places() private pure returns (uint256 a, uint256 b, uint256 c, uint256 out) {
+        assembly ("memory-safe") {
+            a := mload(A)
+            b := mload(B)
+            c := mload(C)
+            out := mload(OUT)
+        }
+    }
+
+    function _setPlaces(uint256 a, uint256 b, uint256 c, uint256 out) private pure {
+        assembly ("memory-safe") {
+            mstore(A, a)
+            mstore(B, b)
+            mstore(C, c)
+            mstore(OUT, out)
+        }
     }
 
     function _oneAtATime(uint256 end) private pure {
@@ -133,7 +154,7 @@ library Affine {
         }
     }
 
-    /// @dev Four elements per turn.
+    /// @dev Four elements per turn; the places in the registers go on to the first that is left.
     function _fourAtATime(uint256 end) private pure {
         assembly ("memory-safe") {
             let a := mload(A)
