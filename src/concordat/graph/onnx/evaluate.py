@@ -16,7 +16,7 @@ from concordat.graph.onnx.operators.registry import MAX_ROW_ELEMENTS, Operator
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 from concordat.primitives.errors import ModelError
 
-__all__ = ["evaluate", "operator_of"]
+__all__ = ["MAX_ROW_TOTAL", "evaluate", "operator_of"]
 
 MAX_ROW_TOTAL = 1 << 20
 """Most elements of all tensors of one row together."""

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +39,7 @@ __all__ = ["ImportedModel", "import_onnx"]
 MAX_CALIBRATION = 2_048
 """Calibration rows that are looked at; of more, evenly spaced ones."""
 
+_CALIBRATION_ELEMENTS = 1 << 26
 _MARGIN = 0.05
 """Share of the tolerance that coarse weights may use up, since other rows are never quite like these."""
 
@@ -139,8 +140,7 @@ def import_onnx(
     model = rewrite(read_onnx(_bytes(source)))
     for node in model.nodes:
         operator_of(node)
-    plan = _thinned(infer_inputs(model, calibration, schema or {}))
-    samples = _samples(model, plan)
+    plan, samples = _samples(model, infer_inputs(model, calibration, schema or {}))
     best: tuple[Lowering, ImportedModel, Integers] | None = None
     for precision in _PRECISIONS[bits]:
         lowering = Lowering(model=model, plan=plan, samples=samples, precision=precision)
@@ -166,20 +166,20 @@ def _bytes(source: bytes | Path | str) -> bytes:
         raise ModelError(f"{path} cannot be read: {error.strerror}.", code="NoFile", hint="Check the path.") from error
 
 
-def _thinned(plan: InputPlan) -> InputPlan:
+def _thinned(plan: InputPlan, most: int) -> InputPlan:
     count = len(next(iter(plan.rows.values())))
-    if count <= MAX_CALIBRATION:
+    if count <= most:
         return plan
-    chosen = np.linspace(0, count - 1, MAX_CALIBRATION).astype(np.int64)
-    rows = {name: np.asarray(column)[chosen] for name, column in plan.rows.items()}
-    return InputPlan(columns=plan.columns, element_type=plan.element_type, feeds=plan.feeds, rows=rows)
+    chosen = np.linspace(0, count - 1, most).astype(np.int64)
+    return replace(plan, rows={name: np.asarray(column)[chosen] for name, column in plan.rows.items()})
 
 
-def _samples(model: OnnxModel, plan: InputPlan) -> dict[str, Array]:
-    """Float values of all tensors; first of one row, so that no size surprises."""
-    feeds = raw_feeds(plan.feeds, plan.names, plan.rows)
-    evaluate(model, {name: tensor[:1] for name, tensor in feeds.items()})
-    samples = evaluate(model, feeds)
+def _samples(model: OnnxModel, plan: InputPlan) -> tuple[InputPlan, dict[str, Array]]:
+    """Calibration rows, as many as memory allows, and float values of all tensors on them."""
+    one = evaluate(model, raw_feeds(plan.feeds, plan.names, _thinned(plan, 1).rows))
+    total = sum(one[name].size for node in model.nodes for name in node.outputs if name)
+    plan = _thinned(plan, min(MAX_CALIBRATION, max(_CALIBRATION_ELEMENTS // max(total, 1), 16)))
+    samples = evaluate(model, raw_feeds(plan.feeds, plan.names, plan.rows))
     for name in model.outputs:
         values = samples[name]
         if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -188,7 +188,7 @@ def _samples(model: OnnxModel, plan: InputPlan) -> dict[str, Array]:
                 code="NotFinite",
                 hint="Check the rows for gaps that the pipeline does not fill.",
             )
-    return samples
+    return plan, samples
 
 
 # -- the end of a lowering -------------------------------------------------------------------------------------------

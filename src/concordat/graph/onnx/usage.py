@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from concordat.graph.onnx.constants import Array
+from concordat.graph.onnx.evaluate import MAX_ROW_TOTAL
 from concordat.graph.onnx.feeds import Feed
 from concordat.graph.onnx.operators.encoders import encoder_categories, fills_missing
+from concordat.graph.onnx.operators.registry import MAX_ROW_ELEMENTS
 from concordat.graph.onnx.operators.trees import routes_missing
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 
@@ -44,18 +46,22 @@ def usage_of(model: OnnxModel, feeds: Sequence[Feed]) -> list[Usage]:
     columns: dict[str, Array] = {
         feed.name: np.arange(feed.first, feed.first + feed.width).reshape(feed.shape) for feed in feeds
     }
+    looked_at = 0
     for node in model.nodes:
         sources = [columns[name] for name in node.inputs if name in columns]
+        looked_at += sum(source.size for source in sources)
+        if looked_at > MAX_ROW_TOTAL:
+            raise node.refuse("the rows before it are too large", code="ModelTooLarge")
         if not sources:
             continue
         moved = _moved(node, sources, model.constants)
         if moved is not None:
             columns[node.outputs[0]] = moved
             if node.op == "Imputer" and fills_missing(node):
-                for column in moved.ravel().tolist():
+                for column in np.unique(moved).tolist():
                     usages[column].fills_missing = True
             continue
-        for column in {place for source in sources for place in source.ravel().tolist()}:
+        for column in np.unique(np.concatenate([source.ravel() for source in sources])).tolist():
             _record(usages[column], node)
     return usages
 
@@ -79,8 +85,15 @@ def _moved(node: OnnxNode, sources: list[Array], constants: Mapping[str, Array])
         return np.concatenate([source.ravel() for source in sources])
     if node.op == "Gather" and node.inputs[1] in constants and first.ndim == 1:
         places = constants[node.inputs[1]].ravel()
-        return first[places] if (np.abs(places) <= len(first) - 1).all() else None
+        return _taken(first, places)
     if node.op == "ArrayFeatureExtractor" and node.inputs[1] in constants:
         places = constants[node.inputs[1]].ravel()
-        return first.ravel()[places] if (np.abs(places) <= first.size - 1).all() else None
+        return _taken(first.ravel(), places)
     return None
+
+
+def _taken(columns: Array, places: Array) -> Array | None:
+    """Some columns, if there are not too many and they exist."""
+    if places.dtype.kind != "i" or places.size > MAX_ROW_ELEMENTS or (np.abs(places) >= len(columns)).any():
+        return None
+    return columns[places]
