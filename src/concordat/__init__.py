@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from concordat.verify.engine import verify  # at once: the function has the name of its package, and must come after it
+
 if TYPE_CHECKING:
     from concordat.client.dataset import Dataset
     from concordat.client.decision import Decision
@@ -16,14 +18,13 @@ if TYPE_CHECKING:
     from concordat.client.network import Network
     from concordat.client.orders import PlacedOrder
     from concordat.client.registry import PublishedModel
-    from concordat.node.open import open  # noqa: A004
+    from concordat.node.open import open
     from concordat.primitives.errors import ConcordatError
     from concordat.primitives.units import days, hours, minutes, seconds, usd
     from concordat.protocol.bundle import Bundle
     from concordat.protocol.evidence import AllOf, AnyOf, ClientRelease, FraudProvable, Native
     from concordat.protocol.trust import TrustRoot
     from concordat.protocol.verification import Report
-    from concordat.verify.engine import verify
 
 __all__ = [
     "AllOf",
@@ -65,7 +66,6 @@ _HOMES = {
     "protocol.evidence": ("AllOf", "AnyOf", "ClientRelease", "FraudProvable", "Native"),
     "protocol.trust": ("TrustRoot",),
     "protocol.verification": ("Report",),
-    "verify.engine": ("verify",),
 }
 _HOME_OF = {name: f"concordat.{module}" for module, names in _HOMES.items() for name in names}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from concordat.chain.answers import quantity
 from concordat.chain.contracts import contract, custom_error
 from concordat.primitives.encoding import from_hex
 from concordat.primitives.errors import ConcordatError, InputError, TransactionError
+from concordat.primitives.merkle import node_hash
 from concordat.primitives.units import Bytes32, Timestamp
 from concordat.protocol import messages as m
 from concordat.protocol.events import Accepted, Event
@@ -81,7 +83,7 @@ def _court(message: m.Message) -> tuple[str, tuple[Any, ...]]:
         case m.Reveal(order=order, challenger=challenger, children=children):
             return "reveal", (order, challenger, children)
         case m.Pick(order=order, children=children, index=index):
-            return "pick", (order, children, index)
+            return "pick", (order, _compact(children, index), index)
         case m.RevealLeaf(order=order, challenger=challenger, word=word):
             return "revealLeaf", (order, challenger, word)
         case _:
@@ -123,3 +125,17 @@ def error_for(data: bytes, text: str = "") -> ConcordatError:
             hint="Check that the addresses are those of this chain's deployment.",
         )
     return refusal(_SAME_MEANING.get(error.name, error.name), **error.values)
+
+
+def _compact(children: Sequence[Bytes32], index: int) -> tuple[Bytes32, ...]:
+    """A row as the picked child and its siblings from the bottom up, which costs a quarter less gas; a row of no use
+    for that as it is.
+    """
+    if len(children) <= 2 or len(children) & (len(children) - 1) or not 0 <= index < len(children):
+        return tuple(children)
+    row, place, path = list(children), index, [children[index]]
+    while len(row) > 1:
+        path.append(Bytes32(row[place ^ 1]))
+        row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]
+        place >>= 1
+    return tuple(path)

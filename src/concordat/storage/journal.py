@@ -28,9 +28,11 @@ CREATE TABLE IF NOT EXISTS intent (
 );
 CREATE INDEX IF NOT EXISTS intent_status ON intent(status);
 CREATE TABLE IF NOT EXISTS item (
-    kind TEXT NOT NULL, key TEXT NOT NULL, stage TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, key)
+    kind TEXT NOT NULL, key TEXT NOT NULL, stage TEXT NOT NULL, body TEXT NOT NULL,
+    due INTEGER NOT NULL DEFAULT 0, block INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (kind, key)
 );
-CREATE INDEX IF NOT EXISTS item_stage ON item(kind, stage);
+CREATE INDEX IF NOT EXISTS item_due ON item(kind, stage, due);
+CREATE INDEX IF NOT EXISTS item_block ON item(kind, block);
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 """
 
@@ -78,23 +80,32 @@ class Journal:
         self._on_write = on_write or (lambda _: None)
         self._mutex = threading.RLock()
         self._lock = WriterLock(path.with_suffix(".lock")) if path is not None and exclusive else None
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError("integrity check failed")
-            self._db.executescript(_SCHEMA)
-            self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        except sqlite3.Error as error:
+            self._db = self._open()
+        except BaseException:
             self._release()
-            raise CorruptionError(
-                f"The journal {path} cannot be opened: {error}.",
-                code="JournalCorrupt",
-                hint="Move the file away and keep it: the node rebuilds what matters from the chain.",
-            ) from error
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        db: sqlite3.Connection | None = None
+        try:
+            if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            db = sqlite3.connect(self._path or ":memory:", isolation_level=None, check_same_thread=False)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError("integrity check failed")
+            if db.execute("PRAGMA user_version").fetchone()[0] not in (0, SCHEMA_VERSION):
+                raise sqlite3.DatabaseError("it was written by another version of Concordat")
+            db.executescript(_SCHEMA)
+            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        except (sqlite3.Error, OSError) as error:
+            if db is not None:
+                db.close()
+            refused = isinstance(error, sqlite3.OperationalError | OSError)
+            raise (_unwritable(error) if refused else self._corrupt(error)) from error
+        return db
 
     def close(self) -> None:
         """Let go of the file."""
@@ -107,27 +118,41 @@ class Journal:
 
     @contextmanager
     def write(self, name: str) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is kept or none."""
+        """One transaction: all of it is kept or none. Writes within it are part of it."""
         self._on_write(f"before {name}")
         with self._mutex:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
+            if self._db.in_transaction:
                 yield self._db
-                self._db.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise StorageError(
-                    f"The journal could not be written: {error}.",
-                    code="JournalWrite",
-                    hint="Free some disk space; nothing was sent, and the node goes on where it was.",
-                ) from error
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+            else:
+                with self._transaction():
+                    yield self._db
         self._on_write(f"after {name}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise _unwritable(error) from error
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     def _read(self, query: str, arguments: tuple[Any, ...]) -> list[Any]:
         with self._mutex:
-            return self._db.execute(query, arguments).fetchall()
+            try:
+                return self._db.execute(query, arguments).fetchall()
+            except sqlite3.Error as error:
+                raise self._corrupt(error) from error
+
+    def _corrupt(self, error: Exception) -> CorruptionError:
+        return CorruptionError(
+            f"The journal {self._path} cannot be read: {error}.",
+            code="JournalCorrupt",
+            hint="Move the file away and keep it: the node rebuilds what matters from the chain.",
+        )
 
     # -- intents -----------------------------------------------------------------------------------------------------
 
@@ -153,6 +178,15 @@ class Journal:
                 (key, status, raw, hash, json.dumps(detail, sort_keys=True)),
             )
 
+    def reopen_intents(self, block: int) -> None:
+        """What was done in that block or later may have been undone: it is planned again, with the same bytes."""
+        with self.write(f"reopen {block}") as db:
+            db.execute(
+                "UPDATE intent SET status = 'planned' "
+                "WHERE status = 'done' AND CAST(json_extract(detail, '$.block') AS INTEGER) >= ?",
+                (block,),
+            )
+
     # -- items -------------------------------------------------------------------------------------------------------
 
     def item(self, kind: str, key: str) -> tuple[str, dict[str, Any]] | None:
@@ -160,22 +194,61 @@ class Journal:
         rows = self._read("SELECT stage, body FROM item WHERE kind = ? AND key = ?", (kind, key))
         return (rows[0][0], json.loads(rows[0][1])) if rows else None
 
-    def items(self, kind: str, stage: str | None = None) -> list[tuple[str, str, dict[str, Any]]]:
-        """Key, stage and body of all items of a kind (and stage), in order of arrival."""
-        query = "SELECT key, stage, body FROM item WHERE kind = ? AND (? IS NULL OR stage = ?) ORDER BY rowid"
-        return [(key, at, json.loads(body)) for key, at, body in self._read(query, (kind, stage, stage))]
+    def items(self, kind: str, *stages: str, due: int | None = None) -> list[tuple[str, str, dict[str, Any]]]:
+        """Key, stage and body of all items of a kind, in order of arrival.
 
-    def set_item(self, kind: str, key: str, stage: str, body: dict[str, Any] | None = None) -> None:
-        """Write an item; without a body only its stage changes."""
+        Parameters
+        ----------
+        stages : str
+            Only those in one of these stages.
+        due : int, optional
+            Only those due at that time.
+        """
+        query, arguments = "SELECT key, stage, body FROM item WHERE kind = ?", [kind, *stages]
+        if stages:
+            query += f" AND stage IN ({', '.join('?' * len(stages))})"
+        if due is not None:
+            query, arguments = f"{query} AND due <= ?", [*arguments, str(due)]
+        return self._items(f"{query} ORDER BY rowid", arguments)
+
+    def touched(self, kind: str, block: int) -> list[tuple[str, str, dict[str, Any]]]:
+        """Items of a kind that a block or a later one touched last."""
+        return self._items(
+            "SELECT key, stage, body FROM item WHERE kind = ? AND block >= ? ORDER BY rowid", [kind, str(block)]
+        )
+
+    def _items(self, query: str, arguments: list[str]) -> list[tuple[str, str, dict[str, Any]]]:
+        return [(key, stage, json.loads(body)) for key, stage, body in self._read(query, tuple(arguments))]
+
+    def set_item(
+        self,
+        kind: str,
+        key: str,
+        stage: str,
+        body: dict[str, Any] | None = None,
+        *,
+        due: int | None = None,
+        block: int | None = None,
+    ) -> None:
+        """Write an item; what is not given stays as it was.
+
+        Parameters
+        ----------
+        body : dict, optional
+            JSON; without one nothing happens if there is no such item.
+        due : int, optional
+            Time before which nobody needs to look at it.
+        block : int, optional
+            Block that touched it last.
+        """
         with self.write(f"{kind} {stage} {key}") as db:
-            if body is None:
-                db.execute("UPDATE item SET stage = ? WHERE kind = ? AND key = ?", (stage, kind, key))
-            else:
-                db.execute(
-                    "INSERT INTO item VALUES (?, ?, ?, ?) "
-                    "ON CONFLICT(kind, key) DO UPDATE SET stage = excluded.stage, body = excluded.body",
-                    (kind, key, stage, json.dumps(body, sort_keys=True)),
-                )
+            if body is not None:
+                db.execute("INSERT OR IGNORE INTO item VALUES (?, ?, ?, '{}', 0, 0)", (kind, key, stage))
+            db.execute(
+                "UPDATE item SET stage = ?, body = COALESCE(?, body), due = COALESCE(?, due), "
+                "block = COALESCE(?, block) WHERE kind = ? AND key = ?",
+                (stage, None if body is None else json.dumps(body, sort_keys=True), due, block, kind, key),
+            )
 
     # -- cursors -----------------------------------------------------------------------------------------------------
 
@@ -197,3 +270,11 @@ class Journal:
 
 def _intent(row: tuple[Any, ...]) -> Intent:
     return Intent(key=row[0], status=row[1], raw=row[2], hash=row[3], detail=json.loads(row[4]))
+
+
+def _unwritable(error: Exception) -> StorageError:
+    return StorageError(
+        f"The journal could not be written: {error}.",
+        code="JournalWrite",
+        hint="Free some disk space; nothing was sent, and the node goes on where it was.",
+    )

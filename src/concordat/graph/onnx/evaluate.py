@@ -81,7 +81,7 @@ def _evaluate_node(node: OnnxNode, values: Mapping[str, Array]) -> Sequence[Arra
         return operator.evaluate(node, inputs)
     except ModelError:
         raise
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError) as error:
         raise node.refuse(
             f"its inputs or attributes do not fit ({type(error).__name__}: {str(error)[:160]})",
             hint="onnx.checker.check_model says more.",

@@ -111,7 +111,7 @@ class Lowering:
             if "node" in error.fields and isinstance(error.fields["node"], str):
                 raise
             raise node.refuse(error.message.rstrip("."), hint=error.hint, code=error.code) from error
-        except (ValueError, TypeError, IndexError, OverflowError, AttributeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             raise node.refuse(f"it has no integer form here ({error})", code="UnsupportedOperator") from error
 
     # -- what is known -----------------------------------------------------------------------------------------------

@@ -216,7 +216,9 @@ def _input(value: onnx.ValueInfoProto) -> OnnxInput:
 
 def _node(node: onnx.NodeProto) -> OnnxNode:
     outputs = tuple(node.output)
-    label = node.name or (outputs[0] if outputs else "")
+    if not outputs or not outputs[0] or not (node.input or node.op_type == "Constant"):
+        raise _malformed(f"{node.op_type[:80]} {node.name[:80]!r} has no input or no output")
+    label = node.name or outputs[0]
     return OnnxNode(
         op=node.op_type[:80],
         name=label[:80],

@@ -83,11 +83,12 @@ def _moved(node: OnnxNode, sources: list[Array], constants: Mapping[str, Array])
         return first
     if node.op in ("Concat", "FeatureVectorizer") and len(sources) == len(node.inputs):
         return np.concatenate([source.ravel() for source in sources])
-    if node.op == "Gather" and node.inputs[1] in constants and first.ndim == 1:
-        places = constants[node.inputs[1]].ravel()
+    chosen = node.inputs[1] if len(node.inputs) > 1 else ""
+    if node.op == "Gather" and chosen in constants and first.ndim == 1:
+        places = constants[chosen].ravel()
         return _taken(first, places)
-    if node.op == "ArrayFeatureExtractor" and node.inputs[1] in constants:
-        places = constants[node.inputs[1]].ravel()
+    if node.op == "ArrayFeatureExtractor" and chosen in constants:
+        places = constants[chosen].ravel()
         return _taken(first.ravel(), places)
     return None
 
