@@ -1,5 +1,7 @@
 """Compiled twins of Concordat's hashing and integer-graph execution."""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +20,12 @@ class Program:
     are unspecified. The interpreter lock is released while it runs.
     """
 
-    def __init__(self, graph_bytes: bytes) -> None:
-        """Read a program file; ValueError if it is malformed or a node reads outside its memories."""
+    def __init__(self, graph_bytes: bytes, *, tier: Literal["plain", "avx2", "avx512"] | None = None) -> None:
+        """Read a program file and plan its execution.
+
+        ValueError if it is malformed or a node reads outside its memories. The instructions are the best that the
+        machine has, or no better than `tier`; what is computed does not depend on them.
+        """
 
     @property
     def input_elements(self) -> int:

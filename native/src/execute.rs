@@ -2,6 +2,7 @@
 
 use crate::interpret;
 use crate::plan::Plan;
+use crate::plan::tier::Tier;
 use crate::program::{Program, ProgramError};
 
 /// Nanoseconds of work (as [`Plan::cost`] puts it) below which another thread does not pay.
@@ -18,9 +19,9 @@ impl Executor {
     ///
     /// # Errors
     /// If the bytes are no program.
-    pub fn new(bytes: &[u8]) -> Result<Self, ProgramError> {
+    pub fn new(bytes: &[u8], tier: Tier) -> Result<Self, ProgramError> {
         let program = Program::decode(bytes)?;
-        let plan = Plan::new(&program).ok();
+        let plan = Plan::new(&program, tier).ok();
         Ok(Self { program, plan })
     }
 

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::execute::Executor;
+use crate::plan::tier::Tier;
 use crate::{keccak, merkle};
 
 /// Bytes of any object with a buffer; copied only when the object is not a `bytes`.
@@ -56,9 +57,13 @@ struct Program {
 #[pymethods]
 impl Program {
     #[new]
-    fn new(py: Python<'_>, graph_bytes: Octets<'_>) -> PyResult<Self> {
+    #[pyo3(signature = (graph_bytes, *, tier = None))]
+    fn new(py: Python<'_>, graph_bytes: Octets<'_>, tier: Option<&str>) -> PyResult<Self> {
+        let tier = tier.map_or_else(|| Some(Tier::detect()), Tier::up_to);
+        let tier = tier.ok_or_else(|| PyValueError::new_err("the tiers are plain, avx2 and avx512"))?;
         let bytes = graph_bytes.bytes();
-        let executor = py.detach(|| Executor::new(bytes)).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let executor =
+            py.detach(|| Executor::new(bytes, tier)).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { executor })
     }
 

@@ -30,9 +30,12 @@ def rows_for(graph: Graph, seed: int) -> Any:
 
 
 def assert_twins_agree(graph: Graph, rows: Any) -> None:
-    """Batch, single rows and traces equal the numpy executor's."""
-    program = native.Program(graph.to_bytes())
+    """Batches (with any instructions), single rows and traces equal the numpy executor's."""
     expected = run_outputs(graph, rows, reference=True)
+    for tier in ("plain", "avx2"):
+        program = native.Program(graph.to_bytes(), tier=tier)
+        np.testing.assert_array_equal(program.run_outputs(rows, threads=1), expected)
+    program = native.Program(graph.to_bytes())
     np.testing.assert_array_equal(program.run_outputs(rows, threads=1), expected)
     for row in rows[:3]:
         words = pack_elements(row, graph.nodes[0].out_type)

@@ -5,12 +5,12 @@ use std::sync::Mutex;
 use crate::plan::conjunctions::{self, Grove};
 use crate::plan::dense::Dense;
 use crate::plan::forest::{Forest, Tree};
-use crate::plan::kernels::Tier;
 use crate::plan::linear::{Linear, linear_regions};
 use crate::plan::memory::{Bank, Layout, Slot};
 use crate::plan::pointwise::{Pointwise, Rescale, Rule, View};
 use crate::plan::reduce::{Reduce, Reduction, Weighted};
 use crate::plan::survey::{Place, Survey};
+use crate::plan::tier::Tier;
 use crate::plan::{MAX_ELEMENTS, Plan, Port, Step, Unplanned};
 use crate::program::{Node, Op, Operand, Program, Space};
 
@@ -40,10 +40,11 @@ pub fn plan(program: &Program, tier: Tier) -> Result<Plan, Unplanned> {
         lengths: vec![0; program.nodes.len()],
         slots: Vec::new(),
         layout: Layout::default(),
+        tier,
     };
     planner.choose(regions)?;
     planner.place();
-    planner.steps(tier)
+    planner.steps()
 }
 
 struct Planner<'a> {
@@ -54,6 +55,7 @@ struct Planner<'a> {
     lengths: Vec<usize>,
     slots: Vec<Option<Slot>>,
     layout: Layout,
+    tier: Tier,
 }
 
 impl Planner<'_> {
@@ -130,7 +132,7 @@ impl Planner<'_> {
         self.slot(region).map(|slot| Slot { at: slot.at + element, ..slot })
     }
 
-    fn steps(mut self, tier: Tier) -> Result<Plan, Unplanned> {
+    fn steps(mut self) -> Result<Plan, Unplanned> {
         let mut steps = Vec::new();
         for (place, recipe) in std::mem::take(&mut self.recipes).into_iter().enumerate() {
             let Some(recipe) = recipe else { continue };
@@ -149,7 +151,7 @@ impl Planner<'_> {
             input,
             output,
             range: self.node(0).kind.range(),
-            tier,
+            tier: self.tier,
             spare: Mutex::default(),
         })
     }
@@ -157,7 +159,7 @@ impl Planner<'_> {
     fn linear(&self, linear: &Linear, target: Slot) -> Result<Step, Unplanned> {
         let source = self.slot(linear.source)?;
         let magnitude = self.survey.magnitude(linear.source);
-        Ok(match Dense::new(self.survey.program, linear, (source, magnitude), target) {
+        Ok(match Dense::new(self.survey.program, linear, (source, magnitude), target, self.tier) {
             Some(dense) => Step::Dense(dense),
             None => Step::Weighted(Weighted::new(self.survey.program, linear, source, target)),
         })

@@ -1,7 +1,7 @@
 //! Decision trees, walked from the root instead of testing every condition.
 
-use crate::plan::kernels::Tier;
 use crate::plan::memory::{Bank, Element, Memory, Region, Slot};
+use crate::plan::tier::Tier;
 
 /// Walks that are made side by side, to keep the machine busy while each waits for its next node.
 const LANES: usize = 8;

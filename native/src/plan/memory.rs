@@ -3,6 +3,8 @@
 //! One row holds one execution. A region has a [`Slot`] in one bank; slots lie in the order of the nodes, so that
 //! what a node reads of its own bank always lies before what it writes.
 
+use crate::plan::matrix::Workspace;
+
 /// An element of a bank.
 pub trait Element: Copy {
     /// As 64 bits.
@@ -92,8 +94,8 @@ pub struct Memory {
     pub longs: Rows<i64>,
     /// Room for what a step works on, kept from one step to the next.
     pub scratch: Vec<i64>,
-    /// The same, for sums of 32 bits.
-    pub sums: Vec<i32>,
+    /// The same, for products.
+    pub work: Workspace,
 }
 
 /// Rows of one bank.

@@ -10,19 +10,23 @@ mod dense;
 mod forest;
 mod kernels;
 mod linear;
+mod matrix;
 mod memory;
 mod pointwise;
 mod reduce;
 mod survey;
+pub mod tier;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use std::sync::{Mutex, PoisonError};
 
 use dense::Dense;
 use forest::Forest;
-use kernels::Tier;
 use memory::{Bank, Element, Layout, Memory, Region, Slot};
 use pointwise::{Pointwise, Rescale};
 use reduce::{Reduce, Weighted};
+use tier::Tier;
 
 use crate::program::Program;
 
@@ -105,12 +109,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans a program for this machine.
+    /// Plans a program for instructions that this machine has.
     ///
     /// # Errors
     /// If it has something that no step is for.
-    pub fn new(program: &Program) -> Result<Self, Unplanned> {
-        choose::plan(program, Tier::detect())
+    pub fn new(program: &Program, tier: Tier) -> Result<Self, Unplanned> {
+        choose::plan(program, tier)
     }
 
     /// Rough number of nanoseconds that a row takes, to tell whether threads pay.

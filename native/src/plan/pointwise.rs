@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::interpret::rounding_shift;
-use crate::plan::kernels::Tier;
 use crate::plan::memory::{Bank, Earlier, Element, Memory, Region, Rows, Slot};
+use crate::plan::tier::Tier;
 use crate::program::Comparison;
 
 /// Elements that are widened to 64 bits at a time, of one row or of several.

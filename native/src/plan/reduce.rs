@@ -1,8 +1,8 @@
 //! Steps that make each element from a row of up to 256 elements.
 
-use crate::plan::kernels::Tier;
 use crate::plan::linear::Linear;
 use crate::plan::memory::{Bank, Earlier, Element, Memory, Region, Slot};
+use crate::plan::tier::Tier;
 use crate::program::Program;
 
 /// What is made of a row.
