@@ -65,6 +65,18 @@ def show(name: str | None) -> None:
 
 
 @account.command()
+@click.argument("amount")
+@command_errors
+def deposit(amount: str) -> None:
+    """Move AMOUNT dollars of tokens into the vault, as stake for bonds or to pay orders from."""
+    context = click.get_current_context()
+    settings = context.find_object(Settings) or Settings()
+    with connect(settings) as network:
+        network.deposit(settings.account, usd(amount))
+    speaker_of(context).result({"deposited": amount}, f"deposited {show_usd(usd(amount))}")
+
+
+@account.command()
 @click.option("--amount", help="Dollars [everything free].")
 @command_errors
 def withdraw(amount: str | None) -> None:

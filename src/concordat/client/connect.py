@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from concordat.chain.accounts import Signer
@@ -86,7 +87,7 @@ def connect_home(home: Home, url: str, *, password: Callable[[str], str] | None 
     records = Records(
         ledger,
         public,
-        lambda: log_reader(home),
+        cache(lambda: log_reader(home)),
         anchors=anchors.anchors,
         checkpoints=ledger.deployment.checkpoints,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from concordat.chain.accounts import Signer, development_accounts
-from concordat.chain.answers import Refusal
+from concordat.chain.answers import Refusal, quantity
 from concordat.chain.anvil import AnvilNode
 from concordat.chain.contracts import contract
 from concordat.chain.deployment import Deployment, read
@@ -15,13 +15,13 @@ from concordat.chain.logs import block_times, fetch_logs
 from concordat.chain.rpc import Endpoint
 from concordat.chain.translate import error_for
 from concordat.client.keyring import Keyring
-from concordat.client.registry import ArtifactLedger, Entry
-from concordat.primitives.encoding import abi_words, from_hex, to_hex
+from concordat.client.registry import ArtifactLedger
+from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import ConfigurationError, NotFoundError
-from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, Seconds, Timestamp
 from concordat.protocol.artifact import ArtifactKind, ModelCommitment
 from concordat.protocol.messages import Deposit
+from concordat.protocol.registry import Registration
 from concordat.protocol.verification import AnchoredRoot
 
 __all__ = ["DevelopmentChain", "EvmAnchors", "EvmArtifacts", "is_development", "log_id"]
@@ -87,40 +87,38 @@ class EvmArtifacts:
     def register(
         self,
         kind: ArtifactKind,
-        manifest_digest: bytes,
+        manifest_digest: Bytes32,
         parents: Sequence[bytes],
         *,
         royalty: int,
         uri: str,
         sender: Address,
-    ) -> Bytes32:
+    ) -> None:
         """Register anything else."""
         signer = self._signer(sender)
         self._artifacts.send(signer, "registerArtifact", int(kind), manifest_digest, list(parents), royalty, uri)
-        return self.artifact_id(kind, manifest_digest)
 
-    def artifact_id(self, kind: ArtifactKind, manifest_digest: bytes) -> Bytes32:
-        """``keccak256(abi.encode(kind, manifestDigest))``."""
-        return keccak256(abi_words(kind, manifest_digest))
-
-    def entry(self, artifact: bytes) -> Entry:
+    def entry(self, artifact: bytes) -> Registration:
         """What is registered under an id."""
         for entry in self.entries():
             if entry.id == artifact:
                 return entry
         raise NotFoundError(f"No artifact {to_hex(artifact)} is registered.", code="UnknownArtifact")
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[Registration]:
         """Everything, in order of registration."""
-        return [self._entry(values) for values, _ in self._artifacts.logs("Registered")]
+        return [self._entry(values, quantity(log["blockNumber"])) for values, log in self._artifacts.logs("Registered")]
 
-    def _entry(self, values: dict[str, Any]) -> Entry:
-        return Entry(
+    def _entry(self, values: dict[str, Any], block: int) -> Registration:
+        return Registration(
             id=Bytes32(values["id"]),
             kind=ArtifactKind(values["kind"]),
             owner=Address(self._artifacts.read("ownerOf", int.from_bytes(values["id"], "big"))),
             parents=tuple(Bytes32(parent) for parent in values["parents"]),
             manifest_digest=Bytes32(values["manifest_digest"]),
+            royalty=values["royalty_bps"],
+            uri=values["uri"],
+            block=block,
         )
 
     def publish_native(self, commitment: ModelCommitment, native: bytes, *, sender: Address) -> None:

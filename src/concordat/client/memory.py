@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from concordat.client.public import PublicData
-from concordat.client.registry import ArtifactLedger, Entry
+from concordat.client.registry import ArtifactLedger
 from concordat.graph.execute import run
 from concordat.graph.ir import Graph
 from concordat.graph.judge import GraphJudge
-from concordat.primitives.encoding import abi_words
 from concordat.primitives.errors import InputError, NotFoundError
-from concordat.primitives.hashing import keccak256, sha256
+from concordat.primitives.hashing import sha256
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds
 from concordat.protocol.artifact import ArtifactKind, ModelCommitment
 from concordat.protocol.evidence import EvidenceKind
@@ -20,6 +19,8 @@ from concordat.protocol.ledger import Parameters
 from concordat.protocol.memory import MemoryLedger
 from concordat.protocol.messages import Deposit
 from concordat.protocol.order import Order
+from concordat.protocol.registry import Registration, RegistryState, register, register_model
+from concordat.protocol.state import Call
 from concordat.protocol.verification import AnchoredRoot
 
 __all__ = ["MemoryArtifacts", "MemoryChain", "MemoryContent", "NativeModule"]
@@ -54,59 +55,52 @@ class NativeModule:
 
 
 class MemoryArtifacts:
-    """Registry of artifacts in memory (`ArtifactLedger`)."""
+    """Registry of artifacts in memory: the pure rules of `concordat.protocol.registry` (`ArtifactLedger`)."""
 
-    def __init__(self, native: NativeModule) -> None:
+    def __init__(self, native: NativeModule, ledger: MemoryLedger) -> None:
         self._native = native
-        self._entries: dict[bytes, Entry] = {}
+        self._ledger = ledger
+        self._state = RegistryState()
 
     def register_model(
         self, commitment: ModelCommitment, parents: Sequence[bytes], *, royalty: int, uri: str, sender: Address
     ) -> None:
         """Register a model under the hash of its commitment."""
-        self._add(commitment.model_id(), ArtifactKind.MODEL, commitment.manifest_digest, parents, sender)
+        self._state, _ = register_model(
+            self._state, commitment, tuple(map(Bytes32, parents)), self._call(sender), royalty=royalty, uri=uri
+        )
 
     def register(
         self,
         kind: ArtifactKind,
-        manifest_digest: bytes,
+        manifest_digest: Bytes32,
         parents: Sequence[bytes],
         *,
         royalty: int,
         uri: str,
         sender: Address,
-    ) -> Bytes32:
+    ) -> None:
         """Register anything else."""
-        name = self.artifact_id(kind, manifest_digest)
-        self._add(name, kind, manifest_digest, parents, sender)
-        return name
-
-    def artifact_id(self, kind: ArtifactKind, manifest_digest: bytes) -> Bytes32:
-        """``keccak256(abi.encode(kind, manifestDigest))``."""
-        return keccak256(abi_words(kind, manifest_digest))
-
-    def _add(self, name: bytes, kind: ArtifactKind, digest: bytes, parents: Sequence[bytes], sender: Address) -> None:
-        for parent in parents:
-            self.entry(parent)
-        if name in self._entries:
-            raise InputError("This artifact is registered already.", code="AlreadyRegistered")
-        self._entries[name] = Entry(
-            id=Bytes32(name),
-            kind=kind,
-            owner=sender,
-            parents=tuple(Bytes32(parent) for parent in parents),
-            manifest_digest=Bytes32(digest),
+        self._state, _ = register(
+            self._state,
+            kind,
+            manifest_digest,
+            tuple(map(Bytes32, parents)),
+            self._call(sender),
+            royalty=royalty,
+            uri=uri,
         )
 
-    def entry(self, artifact: bytes) -> Entry:
-        """What is registered under an id."""
-        if artifact not in self._entries:
-            raise NotFoundError(f"No artifact 0x{artifact.hex()} is registered.", code="UnknownArtifact")
-        return self._entries[artifact]
+    def _call(self, sender: Address) -> Call:
+        return Call(sender=sender, now=self._ledger.now(), block=self._ledger.head())
 
-    def entries(self) -> list[Entry]:
+    def entry(self, artifact: bytes) -> Registration:
+        """What is registered under an id."""
+        return self._state.entry(Bytes32(artifact))
+
+    def entries(self) -> list[Registration]:
         """Everything, in order of registration."""
-        return list(self._entries.values())
+        return list(self._state.entries.values())
 
     def publish_native(self, commitment: ModelCommitment, native: bytes, *, sender: Address) -> None:
         """Let a registered model be run by the ledger."""
@@ -155,7 +149,7 @@ class MemoryChain:
         self.content = MemoryContent()
         native = NativeModule(PublicData(self.content))
         self.ledger = MemoryLedger(judge=GraphJudge(), modules={EvidenceKind.NATIVE: native}, parameters=parameters)
-        self.artifacts: ArtifactLedger = MemoryArtifacts(native)
+        self.artifacts: ArtifactLedger = MemoryArtifacts(native, self.ledger)
 
     @property
     def checkpoints(self) -> Address | None:

@@ -14,7 +14,7 @@ from concordat.client.records import Records
 from concordat.client.registry import Registry
 from concordat.primitives.units import Address, Amount
 from concordat.protocol.ledger import Ledger
-from concordat.protocol.messages import Withdraw
+from concordat.protocol.messages import Deposit, Withdraw
 
 __all__ = ["Network", "Wallet"]
 
@@ -78,6 +78,10 @@ class Network:
             free=balance.free,
             locked=balance.locked,
         )
+
+    def deposit(self, name: str, amount: Amount) -> None:
+        """Move tokens into the vault, as stake for bonds or to pay orders from."""
+        self.ledger.send(Deposit(amount=amount), sender=self.keyring.signer(name).address)
 
     def withdraw(self, name: str, amount: Amount | None = None) -> Amount:
         """Take free balance out of the vault; all of it if no amount is given."""

@@ -193,11 +193,12 @@ class Orders:
                 f"{show_usd(offer.order.price)}.",
                 code="InsufficientFunds",
             )
-        self._journal.set_item("order", to_hex(name), "offered", {"offer": to_wire(offer)})
+        block = self.ledger.head()
+        self._journal.set_item("order", to_hex(name), "offered", {"offer": to_wire(offer), "block": block})
         if EvidenceKind.FRAUD_PROVABLE in _kinds(offer.order.evidence):
             self._public.put_opening(offer.order.input, offer.opening)
         link.offer(offer)
-        return PlacedOrder(self, offer, name)
+        return PlacedOrder(self, offer, name, block)
 
     # -- afterwards --------------------------------------------------------------------------------------------------
 
@@ -206,7 +207,7 @@ class Orders:
         item = self._journal.item("order", to_hex(order))
         if item is None:
             raise NotFoundError(f"No order {to_hex(order)} was placed from here.", code="UnknownOrder")
-        return PlacedOrder(self, from_wire(Offer, item[1]["offer"]), order)
+        return PlacedOrder(self, from_wire(Offer, item[1]["offer"]), order, item[1]["block"])
 
     def all(self) -> list[PlacedOrder]:
         """Every order placed from here, oldest first."""
@@ -233,6 +234,8 @@ class PlacedOrder:
     """What was signed, with the input."""
     id: OrderId
     """Its id."""
+    block: int
+    """Head of the chain when it was placed: all its events are later."""
 
     @property
     def order(self) -> Order:
@@ -292,7 +295,7 @@ class PlacedOrder:
     def decision(self) -> Decision:
         """The decision as it stands now."""
         model = self.orders.registry.model(self.order.model)
-        return self.orders.records.decision(self.offer, self.id, model)
+        return self.orders.records.decision(self.offer, self.id, model, since=self.block)
 
 
 def _model_id(model: PublishedModel | bytes) -> ModelId:

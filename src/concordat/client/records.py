@@ -81,15 +81,26 @@ class Records:
             anchors=tuple(self._anchors()),
         )
 
-    def decision(self, offer: Offer, name: OrderId, model: PublishedModel) -> Decision:
+    def decision(self, offer: Offer, name: OrderId, model: PublishedModel, *, since: int = 0) -> Decision:
         """The decision of an order, with a bundle of what is there so far.
+
+        Parameters
+        ----------
+        offer : Offer
+            As it was placed.
+        name : OrderId
+            Its id.
+        model : PublishedModel
+            What it was placed for.
+        since : int
+            Block before which none of its events lie.
 
         Raises
         ------
         OrderError
             If nothing has been delivered.
         """
-        events = [placed for placed in self._ledger.events() if _concerns(placed, name)]
+        events = [placed for placed in self._ledger.events(start=since) if _concerns(placed, name)]
         delivered = next((placed.event for placed in events if isinstance(placed.event, Delivered)), None)
         if delivered is None:
             raise OrderError("Nothing has been delivered for this order.", code="NotDelivered")

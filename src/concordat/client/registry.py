@@ -17,24 +17,9 @@ from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import NotFoundError
 from concordat.primitives.units import Address, Bytes32, ModelId
 from concordat.protocol.artifact import ArtifactKind, ModelCommitment
+from concordat.protocol.registry import Registration, artifact_id
 
-__all__ = ["ArtifactLedger", "Entry", "Lineage", "PublishedModel", "Registry"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """What the ledger knows of an artifact."""
-
-    id: Bytes32
-    """Content-addressed id."""
-    kind: ArtifactKind
-    """What it is."""
-    owner: Address
-    """Who owns it now."""
-    parents: tuple[Bytes32, ...]
-    """What it descends from."""
-    manifest_digest: Bytes32
-    """SHA-256 of its manifest."""
+__all__ = ["ArtifactLedger", "Lineage", "PublishedModel", "Registry"]
 
 
 class ArtifactLedger(Protocol):
@@ -49,25 +34,21 @@ class ArtifactLedger(Protocol):
     def register(
         self,
         kind: ArtifactKind,
-        manifest_digest: bytes,
+        manifest_digest: Bytes32,
         parents: Sequence[bytes],
         *,
         royalty: int,
         uri: str,
         sender: Address,
-    ) -> Bytes32:
-        """Register anything else; returns its id."""
+    ) -> None:
+        """Register anything else under `artifact_id`."""
         ...
 
-    def artifact_id(self, kind: ArtifactKind, manifest_digest: bytes) -> Bytes32:
-        """Id that anything but a model has."""
-        ...
-
-    def entry(self, artifact: bytes) -> Entry:
+    def entry(self, artifact: bytes) -> Registration:
         """What is registered under an id; `NotFoundError` if nothing is."""
         ...
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[Registration]:
         """Everything, in order of registration."""
         ...
 
@@ -106,7 +87,7 @@ class PublishedModel:
 class Lineage:
     """An artifact and where it comes from."""
 
-    entry: Entry
+    entry: Registration
     """The artifact."""
     name: str
     """From its manifest."""
@@ -128,7 +109,7 @@ class Registry:
         self._keyring = keyring
         self._models: dict[bytes, PublishedModel] = {}
 
-    def publish(self, item: Model | Dataset, *, signer: str, royalty: int = 0) -> PublishedModel | Entry:
+    def publish(self, item: Model | Dataset, *, signer: str, royalty: int = 0) -> PublishedModel | Registration:
         """Make an artifact public and register it; publishing it again does nothing.
 
         Parameters
@@ -152,9 +133,9 @@ class Registry:
             self._ledger.publish_native(item.commitment, item.native, sender=sender)
         return self.model(item.id)
 
-    def _publish_dataset(self, item: Dataset, sender: Address, royalty: int) -> Entry:
+    def _publish_dataset(self, item: Dataset, sender: Address, royalty: int) -> Registration:
         digest = item.manifest.digest()
-        name = self._ledger.artifact_id(ArtifactKind.DATASET, digest)
+        name = artifact_id(ArtifactKind.DATASET, digest)
         self._public.put_manifest(name, item.manifest.encode())
         if not self._known(name):
             uri = f"concordat:{to_hex(name)}"
@@ -190,11 +171,11 @@ class Registry:
             )
         return self._models[model]
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[Registration]:
         """Everything registered, in order."""
         return self._ledger.entries()
 
-    def entry(self, artifact: bytes) -> Entry:
+    def entry(self, artifact: bytes) -> Registration:
         """What the ledger knows of an artifact."""
         return self._ledger.entry(artifact)
 
@@ -205,7 +186,7 @@ class Registry:
             entry=entry, name=self._name(entry), parents=tuple(self.lineage(parent) for parent in entry.parents)
         )
 
-    def _name(self, entry: Entry) -> str:
+    def _name(self, entry: Registration) -> str:
         try:
             manifest = json.loads(self._public.any_manifest(entry.id, entry.manifest_digest))
         except NotFoundError:
