@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::plan::kernels::{Factors, PANEL, Sums};
 use crate::plan::linear::Linear;
-use crate::plan::matrix::{Matrix, Workspace};
+use crate::plan::matrix::{Matrix, Totals};
 use crate::plan::memory::{Bank, Element, Memory, Region, Rows, Slot};
 use crate::plan::tier::Tier;
 use crate::program::Program;
@@ -14,7 +14,7 @@ use crate::program::Program;
 /// Most that the matrices may be larger than the constants they hold, sixteen-fold padding aside.
 const MAX_INFLATION: usize = 2;
 /// Rows whose sums of 64 bits are put together at a time.
-const ASIDE_ROWS: usize = 24;
+const ASIDE_ROWS: usize = 48;
 
 /// Outputs that read one window of the source.
 #[derive(Debug)]
@@ -96,17 +96,29 @@ impl Dense {
                 }
             }
             let mut work = std::mem::take(&mut memory.work);
+            let mut aside = std::mem::take(&mut memory.scratch);
             for first in (0..rows).step_by(ASIDE_ROWS) {
                 let rows = first..rows.min(first + ASIDE_ROWS);
-                block.matrix.multiply(tier, factors(&memory.shorts, block.from, rows.clone()), &mut work);
-                self.store(block, memory, rows, &work);
+                let factors = factors(&memory.shorts, block.from, rows.clone());
+                if block.run && self.target.bank == Bank::Long {
+                    let stride = memory.longs.stride();
+                    let at = rows.start * stride + self.target.at + block.outputs[0];
+                    let mut totals = Totals { elements: &mut memory.longs.all_mut()[at..], stride };
+                    block.matrix.multiply(tier, factors, &mut work, &mut totals);
+                } else {
+                    let stride = block.matrix.outputs;
+                    aside.resize(aside.len().max(rows.len() * stride), 0);
+                    let mut totals = Totals { elements: &mut aside, stride };
+                    block.matrix.multiply(tier, factors, &mut work, &mut totals);
+                    self.store(block, memory, rows, &aside);
+                }
             }
-            memory.work = work;
+            (memory.work, memory.scratch) = (work, aside);
         }
     }
 
-    fn store(&self, block: &Block, memory: &mut Memory, rows: Range<usize>, work: &Workspace) {
-        for (row, totals) in rows.zip(work.totals.chunks_exact(block.matrix.outputs)) {
+    fn store(&self, block: &Block, memory: &mut Memory, rows: Range<usize>, totals: &[i64]) {
+        for (row, totals) in rows.zip(totals.chunks_exact(block.matrix.outputs)) {
             match memory.split(row, self.target, self.n).1 {
                 Region::Shorts(region) => block.store(totals, region),
                 Region::Ints(region) => block.store(totals, region),
@@ -118,12 +130,7 @@ impl Dense {
 
 impl Block {
     fn store<T: Element>(&self, totals: &[i64], region: &mut [T]) {
-        if self.run {
-            let region = &mut region[self.outputs[0]..][..totals.len()];
-            region.iter_mut().zip(totals).for_each(|(element, total)| *element = T::cut(*total));
-        } else {
-            self.outputs.iter().zip(totals).for_each(|(place, total)| region[*place] = T::cut(*total));
-        }
+        self.outputs.iter().zip(totals).for_each(|(place, total)| region[*place] = T::cut(*total));
     }
 }
 

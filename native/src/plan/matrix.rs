@@ -1,5 +1,7 @@
 //! A dense matrix of constants, packed for the kernels, and its exact product with rows of 16-bit elements.
 
+use std::ops::Range;
+
 use crate::plan::kernels::{Constants, Factors, PANEL, Sums, multiply_pairs, multiply_quads};
 use crate::plan::tier::Tier;
 
@@ -40,11 +42,17 @@ enum Form {
     },
 }
 
+/// Where products in 64 bits go.
+pub struct Totals<'a> {
+    /// First row's products first.
+    pub elements: &'a mut [i64],
+    /// Distance between rows.
+    pub stride: usize,
+}
+
 /// Room to work in, kept from one product to the next.
 #[derive(Debug, Default)]
 pub struct Workspace {
-    /// The products: row after row of outputs.
-    pub totals: Vec<i64>,
     sums: Vec<i32>,
     high_sums: Vec<i32>,
     bytes: Vec<u8>,
@@ -108,10 +116,8 @@ impl Matrix {
         }
     }
 
-    /// Leaves the product in the workspace's totals.
-    pub fn multiply(&self, tier: Tier, factors: Factors<i16>, work: &mut Workspace) {
-        work.totals.clear();
-        work.totals.resize(factors.rows * self.outputs, 0);
+    /// The product in 64 bits.
+    pub fn multiply(&self, tier: Tier, factors: Factors<i16>, work: &mut Workspace, totals: &mut Totals) {
         let columns = if matches!(self.form, Form::Digits(_)) { 2 * self.padded() } else { self.outputs };
         work.sums.resize(factors.rows * columns, 0);
         if let Form::Wrapped { .. } = self.form {
@@ -120,38 +126,52 @@ impl Matrix {
         }
         let mut first = 0;
         for (number, &last) in self.stretches.iter().enumerate() {
-            let mut sums = Sums { elements: &mut work.sums, stride: columns };
-            match &self.form {
-                Form::Whole(constants) => {
-                    multiply_pairs(tier, factors, self.part(constants, PAIR, first, last), &mut sums);
-                    tier.run(
-                        #[inline(always)]
-                        || add_whole(&work.sums, &mut work.totals),
-                    );
-                }
-                Form::Digits(constants) => {
-                    let part = Constants { outputs: columns, ..self.part(constants, PAIR, first, last) };
-                    multiply_pairs(tier, factors, part, &mut sums);
-                    tier.run(
-                        #[inline(always)]
-                        || self.add_digits(work, columns),
-                    );
-                }
-                Form::Wrapped { constants, high, offsets } => {
-                    // A step of quads is two of pairs.
-                    multiply_pairs(tier, factors, self.part(constants, PAIR, 2 * first, 2 * last), &mut sums);
-                    let stride = self.length.next_multiple_of(QUAD);
-                    let bytes = Factors { elements: &work.bytes, stride, rows: factors.rows };
-                    let mut sums = Sums { elements: &mut work.high_sums, stride: columns };
-                    multiply_quads(tier, bytes, self.part(high, QUAD, first, last), &mut sums);
-                    let offsets = &offsets[number * self.outputs..][..self.outputs];
-                    tier.run(
-                        #[inline(always)]
-                        || add_wrapped(work, offsets),
-                    );
-                }
-            }
+            self.multiply_stretch(tier, factors, work, first..last);
+            tier.run(
+                #[inline(always)]
+                || {
+                    for row in 0..factors.rows {
+                        let totals = &mut totals.elements[row * totals.stride..][..self.outputs];
+                        if number == 0 {
+                            totals.fill(0);
+                        }
+                        let sums = &work.sums[row * columns..][..columns];
+                        match &self.form {
+                            Form::Whole(_) => add_whole(sums, totals),
+                            Form::Digits(_) => add_digits(sums, totals),
+                            Form::Wrapped { offsets, .. } => {
+                                let high_sums = &work.high_sums[row * columns..][..columns];
+                                add_wrapped(sums, high_sums, &offsets[number * columns..][..columns], totals);
+                            }
+                        }
+                    }
+                },
+            );
             first = last;
+        }
+    }
+
+    /// Leaves the sums of 32 bits of a stretch in the workspace.
+    fn multiply_stretch(&self, tier: Tier, factors: Factors<i16>, work: &mut Workspace, steps: Range<usize>) {
+        let Range { start: first, end: last } = steps;
+        let mut sums = Sums { elements: &mut work.sums, stride: self.outputs };
+        match &self.form {
+            Form::Whole(constants) => {
+                multiply_pairs(tier, factors, self.part(constants, PAIR, first, last), &mut sums);
+            }
+            Form::Digits(constants) => {
+                sums.stride = 2 * self.padded();
+                let part = Constants { outputs: sums.stride, ..self.part(constants, PAIR, first, last) };
+                multiply_pairs(tier, factors, part, &mut sums);
+            }
+            Form::Wrapped { constants, high, .. } => {
+                // A step of quads is two of pairs.
+                multiply_pairs(tier, factors, self.part(constants, PAIR, 2 * first, 2 * last), &mut sums);
+                let stride = self.length.next_multiple_of(QUAD);
+                let bytes = Factors { elements: &work.bytes, stride, rows: factors.rows };
+                sums.elements = &mut work.high_sums;
+                multiply_quads(tier, bytes, self.part(high, QUAD, first, last), &mut sums);
+            }
         }
     }
 
@@ -166,19 +186,6 @@ impl Matrix {
     fn panels(&self) -> usize {
         let each = if matches!(self.form, Form::Digits(_)) { 2 } else { 1 };
         each * self.outputs.div_ceil(PANEL)
-    }
-
-    #[inline(always)]
-    fn add_digits(&self, work: &mut Workspace, columns: usize) {
-        let rows = work.totals.chunks_exact_mut(self.outputs).zip(work.sums.chunks_exact(columns));
-        for (totals, sums) in rows {
-            for (totals, sums) in totals.chunks_mut(PANEL).zip(sums.chunks_exact(2 * PANEL)) {
-                let (high, low) = sums.split_at(PANEL);
-                for ((total, high), low) in totals.iter_mut().zip(high).zip(low) {
-                    *total += (i64::from(*high) << 8) + i64::from(*low);
-                }
-            }
-        }
     }
 }
 
@@ -207,14 +214,20 @@ fn add_whole(sums: &[i32], totals: &mut [i64]) {
 }
 
 #[inline(always)]
-fn add_wrapped(work: &mut Workspace, offsets: &[i64]) {
-    let rows = work.totals.chunks_exact_mut(offsets.len());
-    let sums = work.sums.chunks_exact(offsets.len()).zip(work.high_sums.chunks_exact(offsets.len()));
-    for (totals, (wrapped, high)) in rows.zip(sums) {
-        for (((total, wrapped), high), offset) in totals.iter_mut().zip(wrapped).zip(high).zip(offsets) {
-            let near = (i64::from(*high) << 16) + offset;
-            *total += near + i64::from(wrapped.wrapping_sub(near as i32));
+fn add_digits(sums: &[i32], totals: &mut [i64]) {
+    for (totals, sums) in totals.chunks_mut(PANEL).zip(sums.chunks_exact(2 * PANEL)) {
+        let (high, low) = sums.split_at(PANEL);
+        for ((total, high), low) in totals.iter_mut().zip(high).zip(low) {
+            *total += (i64::from(*high) << 8) + i64::from(*low);
         }
+    }
+}
+
+#[inline(always)]
+fn add_wrapped(sums: &[i32], high_sums: &[i32], offsets: &[i64], totals: &mut [i64]) {
+    for (((total, wrapped), high), offset) in totals.iter_mut().zip(sums).zip(high_sums).zip(offsets) {
+        let near = (i64::from(*high) << 16) + offset;
+        *total += near + i64::from(wrapped.wrapping_sub(near as i32));
     }
 }
 

@@ -31,7 +31,7 @@ use tier::Tier;
 use crate::program::Program;
 
 /// Bytes of memory that are worked on at a time, if that is more than one row.
-const CHUNK_BYTES: usize = 1 << 19;
+const CHUNK_BYTES: usize = 1 << 20;
 /// Most rows that are worked on at a time: a multiple of the rows that a kernel takes together.
 const MAX_CHUNK_ROWS: usize = 384;
 /// Most elements of a program that is planned.

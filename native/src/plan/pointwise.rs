@@ -162,7 +162,7 @@ impl Pointwise {
     /// Works out the region in the first `rows` rows.
     pub fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
         let mut scratch = std::mem::take(&mut memory.scratch);
-        scratch.resize(3 * BLOCK, 0);
+        scratch.resize(scratch.len().max(3 * BLOCK), 0);
         tier.run(
             #[inline(always)]
             || self.fill(memory, rows, &mut scratch),
@@ -174,7 +174,8 @@ impl Pointwise {
     #[inline(always)]
     fn fill(&self, memory: &mut Memory, rows: usize, scratch: &mut [i64]) {
         let (a, rest) = scratch.split_at_mut(BLOCK);
-        let (b, c) = rest.split_at_mut(BLOCK);
+        let (b, rest) = rest.split_at_mut(BLOCK);
+        let c = &mut rest[..BLOCK];
         let together = (BLOCK / self.n).max(1);
         for first in (0..rows).step_by(together) {
             let rows = first..rows.min(first + together);
