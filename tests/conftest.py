@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +13,14 @@ from concordat.chain.anvil import AnvilNode
 from concordat.chain.deploy import deploy
 from concordat.chain.deployment import Deployment
 from concordat.chain.development import DevelopmentLedger
+from concordat.primitives.native import rust
 from concordat.primitives.units import usd
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where Rust can be compiled, the compiled twins must be tested: a missing wheel is a failure, not a skip."""
+    if shutil.which("cargo") and rust is None and not os.environ.get("CONCORDAT_NO_NATIVE"):
+        raise pytest.UsageError("cargo is here but concordat-native is not installed: run `make setup`")
 
 
 @pytest.fixture(scope="session")
