@@ -196,16 +196,16 @@ def _onnxruntime(model: ImportedModel, onnx_bytes: bytes, feeds: Mapping[str, Ar
     names = [*([model.label_output] if model.label_output else []), *model.score_outputs]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
         results = session.run(names, dict(feeds))
+        labels = np.asarray(results.pop(0)).reshape(-1) if model.label_output else None
+        tables = [_table(result, model.schema.output.labels) for result in results]
     except Exception as error:  # onnxruntime's errors have no root of their own
         raise ModelError(
             f"onnxruntime cannot run the model: {str(error)[:300]}.", code="NotOnnx", hint="Export the model again."
         ) from error
-    labels = np.asarray(results.pop(0)).reshape(-1) if model.label_output else None
-    tables = [_table(result, model.schema.output.labels) for result in results]
     count = len(next(iter(feeds.values())))
     return labels, np.concatenate(tables, axis=1) if tables else np.zeros((count, 0))
 

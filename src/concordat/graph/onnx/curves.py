@@ -73,8 +73,9 @@ def hidden_curve(lowering: Lowering, view: View, curve: Curve, slope: Curve, rea
 
 
 def logistic(x: Array) -> Array:
-    """The logistic function."""
-    return np.asarray(0.5 * (1.0 + np.tanh(x / 2)))
+    """The logistic function, accurate in both tails."""
+    power = np.exp(-np.abs(x))
+    return np.asarray(np.where(x >= 0, 1, power) / (1 + power))
 
 
 def logistic_slope(x: Array) -> Array:
