@@ -147,6 +147,11 @@ class EvmLedger:
         raw_receipt = self.sender.deliver(signed, signer=self._signers.get(signed.sender), on_reprice=on_reprice)
         return self._receipt(raw_receipt, call.to, call.data, signed.sender)
 
+    def stranded(self, raw: bytes) -> bool:
+        """Whether the account still has a number free before that of these bytes: they cannot be mined then."""
+        signed = SignedTransaction.of(raw)
+        return quantity(self.endpoint.call("eth_getTransactionCount", to_hex(signed.sender), "pending")) < signed.nonce
+
     def simulate(self, message: Message, *, sender: Address) -> int:
         """Gas that a message would use now.
 

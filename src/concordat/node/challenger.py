@@ -1,14 +1,17 @@
 """The challenger: re-executes what others deliver, from public data only, and shows what is wrong.
 
-A delivery goes through ``seen → honest`` or ``seen → wrong → (committed | disputed) → shown | lost``. With the claimed
-trace at hand a single transaction proves the fraud; a withheld trace is dissected down to the word that differs.
+A delivery goes through ``seen → honest`` or ``seen → wrong → (disputed) → shown | lost``, or is ``over`` because
+somebody else ended it. With the claimed trace at hand a single transaction proves the fraud; a withheld trace is
+dissected down to the word that differs.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
+from concordat.client.offer import InputOpening
 from concordat.client.public import PublicData
 from concordat.graph.dissection import Dissection
 from concordat.graph.execute import Execution, run
@@ -16,21 +19,26 @@ from concordat.graph.ir import Graph
 from concordat.graph.trace import ElementFault, commit, element_proof, find_fault, output_proof
 from concordat.node.feed import Feed
 from concordat.node.outbox import Outbox
+from concordat.node.recent import Recent
+from concordat.node.turns import Turns
 from concordat.primitives.encoding import from_hex, to_hex
-from concordat.primitives.errors import InputError, NotFoundError, ProtocolError, StorageError
+from concordat.primitives.errors import CorruptionError, InputError, NotFoundError, ProtocolError
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Bytes32, OrderId
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.events import (
     Accepted,
+    Cancelled,
     ChildPicked,
     ChildrenRevealed,
     Delivered,
     DisputeLost,
     DisputeOpened,
     LeafRevealed,
+    Paid,
+    Slashed,
 )
-from concordat.protocol.ledger import Ledger
+from concordat.protocol.ledger import Ledger, Placed
 from concordat.protocol.messages import (
     CommitFind,
     ElementProof,
@@ -48,6 +56,17 @@ from concordat.protocol.order import Order, OrderStatus
 from concordat.storage.journal import Journal
 
 __all__ = ["Challenger"]
+
+GRAPHS, RUNS = 32, 8
+"""Programs and honest executions kept at hand."""
+LOOK_AGAIN = 5
+"""Seconds after which something is looked at again for which public data or an event is missing."""
+ACTIVE = ("seen", "wrong", "disputed")
+"""Stages in which there is something to do, now or later."""
+LATER = frozenset({"FindNotCommitted", "InsufficientFree", "WrongTurn", "NotTimedOut"})
+"""Refusals that need not last: a block is missing, or the stake is at risk in other disputes just now."""
+
+Move: TypeAlias = DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost
 
 
 class Challenger:
@@ -67,97 +86,120 @@ class Challenger:
         self.public = public
         self.outbox = outbox
         self._feed = Feed(ledger, journal)
-        self._graphs: dict[bytes, Graph] = {}
+        self._turns = Turns()
+        self._graphs: Recent[bytes, Graph] = Recent(GRAPHS)
+        self._runs: Recent[bytes, tuple[Execution, InputOpening]] = Recent(RUNS)
 
     def step(self) -> int:
         """Look at new events, check new deliveries, take every challenge one step further."""
-        for placed in self._feed.read():
-            self._note(placed.event, to_hex(placed.transaction))
-        done = 0
-        for key, stage, body in self.journal.items("delivery"):
-            if stage in ("seen", "wrong", "committed", "disputed"):
-                done += self._advance(key, stage, body)
-        self._feed.settle()
-        return done
+        self._feed.take(self._note, undo=self._undo)
+        now = self.ledger.now()
+        waiting = self.journal.items("delivery", *ACTIVE, due=now)
+        return sum(self._turns.take(key, partial(self._advance, key, stage, body)) for key, stage, body in waiting)
 
-    def _note(self, event: object, move: str) -> None:
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def _note(self, placed: Placed) -> None:
+        event, block = placed.event, placed.block
         if isinstance(event, Accepted):
-            if self.journal.item("order", to_hex(event.order_id)) is None:
-                self.journal.set_item("order", to_hex(event.order_id), "known", {"order": to_wire(event.order)})
+            self.journal.set_item("order", to_hex(event.order_id), "known", {"order": to_wire(event.order)})
         elif isinstance(event, Delivered):
-            key = to_hex(event.order_id)
-            if self.journal.item("delivery", key) is None:
-                body = {"trace_root": to_hex(event.trace_root), "output": to_hex(event.output)}
-                self.journal.set_item("delivery", key, "seen", body)
-        elif (
-            isinstance(event, DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost)
-            and event.challenger == self.outbox.sender
-        ):
-            self._note_move(event, move)
+            self._note_delivery(event, [block, placed.index])
+        elif isinstance(event, Paid | Slashed | Cancelled):
+            self._note_end(to_hex(event.order_id), block)
+        elif isinstance(event, Move) and event.challenger == self.outbox.sender:
+            self._note_move(event, [block, placed.index])
 
-    def _note_move(
-        self, event: DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost, move: str
-    ) -> None:
-        """Take in one move; the feed may show it again, and its transaction tells."""
+    def _note_delivery(self, event: Delivered, place: list[int]) -> None:
+        """A salt once drawn stays: what was committed with it may still be on its way."""
+        key = to_hex(event.order_id)
+        known = self.journal.item("delivery", key)
+        body: dict[str, Any] = {
+            "trace_root": to_hex(event.trace_root),
+            "output": to_hex(event.output),
+            "salt": known[1]["salt"] if known else to_hex(secrets.token_bytes(32)),
+            "rows": [],
+            "picks": [],
+            "from": place[0],
+            "last": place,
+        }
+        self.journal.set_item("delivery", key, "seen", body, due=0, block=place[0])
+
+    def _note_end(self, key: str, block: int) -> None:
+        item = self.journal.item("delivery", key)
+        if item is not None:
+            self.journal.set_item("delivery", key, "over" if item[0] in ACTIVE else item[0], block=block)
+            self.outbox.settle(key)
+
+    def _note_move(self, event: Move, place: list[int]) -> None:
         key = to_hex(event.order_id)
         item = self.journal.item("delivery", key)
-        if item is None or item[0] not in ("wrong", "disputed") or move in item[1].get("moves", []):
+        if item is None or item[0] not in ACTIVE or place <= item[1]["last"]:
             return
-        _, body = item
-        rows, picks = body.get("rows", []), body.get("picks", [])
-        change: dict[str, Any] = {}
+        body = {**item[1], "last": place}
         if isinstance(event, DisputeLost):
-            self.journal.set_item("delivery", key, "lost")
+            self.journal.set_item("delivery", key, "lost", body, block=place[0])
             return
-        if isinstance(event, ChildrenRevealed) and len(rows) == len(picks):
-            change = {"rows": [*rows, [to_hex(child) for child in event.children]]}
-        elif isinstance(event, ChildPicked) and len(picks) < len(rows):
-            change = {"picks": [*picks, event.index]}
+        if isinstance(event, ChildrenRevealed):
+            body["rows"] = [*body["rows"], [to_hex(child) for child in event.children]]
+        elif isinstance(event, ChildPicked):
+            body["picks"] = [*body["picks"], event.index]
         elif isinstance(event, LeafRevealed):
-            change = {"leaf": to_hex(event.word)}
-        if change or isinstance(event, DisputeOpened):
-            deadline = max(event.deadline, body.get("deadline", 0))
-            moves = [*body.get("moves", []), move]
-            self.journal.set_item("delivery", key, "disputed", {**body, **change, "deadline": deadline, "moves": moves})
+            body["leaf"] = to_hex(event.word)
+        body["deadline"] = event.deadline
+        my_turn = isinstance(event, ChildrenRevealed | LeafRevealed)
+        due = 0 if my_turn else event.deadline + 1
+        self.journal.set_item("delivery", key, "disputed", body, due=due, block=place[0])
+
+    def _undo(self, block: int) -> int:
+        """Deliveries that blocks touched which are gone are checked anew, and their disputes read again."""
+        first = block
+        for key, _, body in self.journal.touched("delivery", block):
+            self.journal.set_item("delivery", key, "over")  # unless it is delivered again
+            first = min(first, body["from"])
+        return first
 
     # -- checking ----------------------------------------------------------------------------------------------------
 
     def _advance(self, key: str, stage: str, body: dict[str, Any]) -> int:
-        name = OrderId(from_hex(key))
-        if self.ledger.state(name).status is not OrderStatus.DELIVERED:
-            self.journal.set_item("delivery", key, "over")
-            return 1
+        state = self.ledger.state(OrderId(from_hex(key)))
         order = self._order(key)
-        if order is None:
-            return 0
+        if state.status is not OrderStatus.DELIVERED or order is None:
+            return self._wait(key, stage)
         if stage == "seen":
             return self._check(key, body, order)
         if stage == "disputed":
             return self._dispute(key, body, order)
         return self._show(key, body, order)
 
+    def _wait(self, key: str, stage: str) -> int:
+        """Look again a little later; an event may come first."""
+        self.journal.set_item("delivery", key, stage, due=self.ledger.now() + LOOK_AGAIN)
+        return 0
+
     def _order(self, key: str) -> Order | None:
         item = self.journal.item("order", key)
         return from_wire(Order, item[1]["order"]) if item else None
 
-    def _honest(self, order: Order) -> Execution | None:
-        """The honest execution; ``None`` while the public data is not there."""
+    def _honest(self, order: Order) -> tuple[Execution, InputOpening] | None:
+        """The honest execution and the opened input; ``None`` while the public data is not there."""
+
+        def execute() -> tuple[Execution, InputOpening]:
+            graph = self._graphs.get(order.model, lambda: self.public.graph(order.model))
+            opening = self.public.opening(order.input, graph.input_depth)
+            return run(graph, opening.words), opening
+
         try:
-            if order.model not in self._graphs:
-                self._graphs[order.model] = self.public.graph(order.model)
-            graph = self._graphs[order.model]
-            return run(graph, self.public.opening(order.input, graph.input_depth).words)
-        except (NotFoundError, StorageError, InputError):
+            return self._runs.get(order.model + order.input, execute)
+        except (NotFoundError, CorruptionError, InputError):
             return None
 
     def _check(self, key: str, body: dict[str, Any], order: Order) -> int:
         honest = self._honest(order)
         if honest is None:
-            return 0
-        if commit(honest) == from_hex(body["trace_root"]) and honest.output == from_hex(body["output"]):
-            self.journal.set_item("delivery", key, "honest")
-        else:
-            self.journal.set_item("delivery", key, "wrong", {**body, "salt": to_hex(secrets.token_bytes(32))})
+            return self._wait(key, "seen")
+        right = commit(honest[0]) == from_hex(body["trace_root"]) and honest[0].output == from_hex(body["output"])
+        self.journal.set_item("delivery", key, "honest" if right else "wrong")
         return 1
 
     # -- showing -----------------------------------------------------------------------------------------------------
@@ -170,42 +212,46 @@ class Challenger:
 
     def _proof(self, body: dict[str, Any], order: Order) -> ElementProof | OutputProof | None:
         """A one-transaction proof from the published trace; ``None`` if the trace is withheld."""
-        honest = self._honest(order)
-        if honest is None:
+        found = self._honest(order)
+        if found is None:
             return None
-        root, output = Bytes32(from_hex(body["trace_root"])), from_hex(body["output"])
+        (honest, opening), root = found, Bytes32(from_hex(body["trace_root"]))
         if commit(honest) == root:
-            claimed = honest.trace
-        else:
-            try:
-                claimed = self.public.trace(root, honest.graph)[0]
-            except NotFoundError:
-                return None
-        opening = self.public.opening(order.input, honest.graph.input_depth)
+            return output_proof(honest.graph, honest.trace, from_hex(body["output"]))
+        try:
+            claimed = self.public.trace(root, honest.graph)[0]
+        except (NotFoundError, CorruptionError):
+            return None
         fault = find_fault(honest.graph, claimed, opening.words, honest=honest)
         if isinstance(fault, ElementFault):
             return element_proof(honest.graph, claimed, fault.node, fault.element, opening.words, opening.salt)
-        return output_proof(honest.graph, claimed, output)
+        return output_proof(honest.graph, claimed, from_hex(body["output"]))
 
     def _prove(self, key: str, body: dict[str, Any], order: Order, proof: ElementProof | OutputProof) -> int:
         name, salt = OrderId(from_hex(key)), Bytes32(from_hex(body["salt"]))
         digest = find_digest(name, proof.tile, self.outbox.sender, salt)
+        find = f"find:{key}:{proof.tile}"
+        if not self.outbox.done(find):
+            self.outbox.send(find, CommitFind(digest=digest))
+            return 1
         kind = ProveOutput if isinstance(proof, OutputProof) else ProveElement
-        try:
-            if not self.outbox.done(f"find:{key}"):
-                self.outbox.send(f"find:{key}", CommitFind(digest=digest))
-                return 1
-            header, model = self._header(body), self.public.commitment(order.model)
-            shown: Message = kind(order=order, header=header, model=model, proof=proof, salt=salt)  # type: ignore[arg-type]
-            self.outbox.send(f"prove:{key}", shown)
-        except ProtocolError as error:
-            return self._lose(key, body, error)
+        header, model = self._header(body), self.public.commitment(order.model)
+        shown: Message = kind(order=order, header=header, model=model, proof=proof, salt=salt)  # type: ignore[arg-type]
+        if not self._send(f"prove:{key}", shown, key, body):
+            return 1
         self.journal.set_item("delivery", key, "shown")
         return 1
 
-    def _lose(self, key: str, body: dict[str, Any], error: ProtocolError) -> int:
-        self.journal.set_item("delivery", key, "lost", {**body, "reason": error.code})
-        return 1
+    def _send(self, intent: str, message: Message, key: str, body: dict[str, Any]) -> bool:
+        """Carry it out; a refusal that will last ends the challenge."""
+        try:
+            self.outbox.send(intent, message, again=True)
+        except ProtocolError as error:
+            if error.code in LATER:
+                raise
+            self.journal.set_item("delivery", key, "lost", {**body, "reason": error.code})
+            return False
+        return True
 
     def _header(self, body: dict[str, Any]) -> ResultHeader:
         return ResultHeader(
@@ -216,50 +262,35 @@ class Challenger:
 
     def _open(self, key: str, body: dict[str, Any], order: Order) -> int:
         model = self.public.commitment(order.model)
-        try:
-            self.outbox.send(f"open:{key}", OpenDispute(order=order, header=self._header(body), model=model))
-        except ProtocolError as error:
-            return self._lose(key, body, error)
+        message = OpenDispute(order=order, header=self._header(body), model=model)
+        if self._send(f"open:{key}", message, key, body):
+            self._wait(key, "wrong")  # the event moves it on
         return 1
 
     def _dispute(self, key: str, body: dict[str, Any], order: Order) -> int:
-        rows, picks = body.get("rows", []), body.get("picks", [])
-        if len(rows) > len(picks):
-            return self._pick(key, body, order)
+        dissection = self._dissection(body, order)
+        if dissection is None:
+            return self._wait(key, "disputed")
+        if len(body["rows"]) > len(body["picks"]):
+            message = Pick(order=order, children=dissection.rows[-1], index=dissection.picks[-1])
+            if self._send(f"pick:{key}:{len(dissection.picks) - 1}", message, key, body):
+                self._wait(key, "disputed")
+            return 1
         if "leaf" in body:
-            dissection = self._dissection(body, order)
-            if dissection is None:
-                return 0
             return self._prove(key, body, order, dissection.proof(from_hex(body["leaf"])))
-        if self.ledger.now() > body["deadline"]:
-            return self._time_out(key, order)
-        return 0
-
-    def _time_out(self, key: str, order: Order) -> int:
-        try:
-            self.outbox.send(f"timeout:{key}", TimeOut(order=order, challenger=self.outbox.sender))
-        except ProtocolError:
+        if self.ledger.now() <= body["deadline"]:
+            self.journal.set_item("delivery", key, "disputed", due=body["deadline"] + 1)
             return 0
-        self.journal.set_item("delivery", key, "shown")
+        if self._send(f"timeout:{key}", TimeOut(order=order, challenger=self.outbox.sender), key, body):
+            self.journal.set_item("delivery", key, "shown")
         return 1
 
     def _dissection(self, body: dict[str, Any], order: Order) -> Dissection | None:
-        honest = self._honest(order)
-        if honest is None:
+        found = self._honest(order)
+        if found is None:
             return None
-        opening = self.public.opening(order.input, honest.graph.input_depth)
+        honest, opening = found
         dissection = Dissection(honest.graph, honest.trace, opening.words, opening.salt)
-        for row in body.get("rows", []):
+        for row in body["rows"]:
             dissection = dissection.descend([Bytes32(from_hex(child)) for child in row])
         return dissection
-
-    def _pick(self, key: str, body: dict[str, Any], order: Order) -> int:
-        dissection = self._dissection(body, order)
-        if dissection is None:
-            return 0
-        message = Pick(order=order, children=dissection.rows[-1], index=dissection.picks[-1])
-        try:
-            self.outbox.send(f"pick:{key}:{len(dissection.picks) - 1}", message)
-        except ProtocolError as error:
-            return self._lose(key, body, error)
-        return 1

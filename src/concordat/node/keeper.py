@@ -1,34 +1,45 @@
 """The keeper: does what anybody may do so that nobody has to wait for anybody.
 
 Pays delivered orders whose window has passed, refunds orders nobody delivered, ends disputes whose mover fell silent,
-and returns bonds of disputes that were overtaken.
+and returns bonds of disputes that were overtaken. Every order and dispute is looked at when something can be due, not
+before.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from concordat.node.feed import Feed
 from concordat.node.outbox import Outbox
+from concordat.node.turns import Turns
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import ProtocolError
 from concordat.primitives.units import Address, OrderId
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.events import (
     Accepted,
+    Cancelled,
     ChildPicked,
     ChildrenRevealed,
+    Delivered,
     DisputeClosed,
     DisputeLost,
     DisputeOpened,
+    Expired,
     LeafRevealed,
+    Paid,
+    Slashed,
 )
-from concordat.protocol.ledger import Ledger
+from concordat.protocol.ledger import Ledger, Placed
 from concordat.protocol.messages import CloseDispute, Expire, Finalize, Message, TimeOut
 from concordat.protocol.order import Order, OrderState, OrderStatus
 from concordat.storage.journal import Journal
 
 __all__ = ["Keeper"]
+
+LOOK_AGAIN = 60
+"""Seconds after which something is looked at again that an event should have settled by then."""
 
 
 class Keeper:
@@ -47,66 +58,112 @@ class Keeper:
         self.journal = journal
         self.outbox = outbox
         self._feed = Feed(ledger, journal)
+        self._turns = Turns()
 
     def step(self) -> int:
-        """Look at new events and at every open order and dispute."""
-        for placed in self._feed.read():
-            self._note(placed.event)
-        now = self.ledger.now()
-        done = sum(self._tend_order(key, body, now) for key, _, body in self.journal.items("order", "open"))
-        done += sum(self._tend_dispute(key, body, now) for key, _, body in self.journal.items("dispute", "open"))
-        self._feed.settle()
+        """Look at new events, and at every order and dispute where something is due."""
+        self._feed.take(self._note, undo=self._undo)
+        now, done = self.ledger.now(), 0
+        for kind, tend in (("order", self._tend_order), ("dispute", self._tend_dispute)):
+            for key, _, body in self.journal.items(kind, "open", due=now):
+                done += self._turns.take(f"{kind} {key}", partial(tend, key, body, now))
         return done
 
-    def _note(self, event: object) -> None:
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def _note(self, placed: Placed) -> None:
+        event, block = placed.event, placed.block
         if isinstance(event, Accepted):
-            if self.journal.item("order", to_hex(event.order_id)) is None:
-                self.journal.set_item("order", to_hex(event.order_id), "open", {"order": to_wire(event.order)})
+            body, due = {"order": to_wire(event.order), "from": block}, event.order.deliver_by + 1
+            self.journal.set_item("order", to_hex(event.order_id), "open", body, due=due, block=block)
+        elif isinstance(event, Delivered):
+            self._set_due("order", to_hex(event.order_id), event.until, block)
+        elif isinstance(event, Paid | Expired | Cancelled | Slashed):
+            self._end_order(to_hex(event.order_id), block)
         elif isinstance(event, DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed):
             key = f"{to_hex(event.order_id)}:{to_hex(event.challenger)}"
             known = self.journal.item("dispute", key)
-            if known is None or (known[0] == "open" and known[1]["deadline"] < event.deadline):
-                self.journal.set_item("dispute", key, "open", {"deadline": event.deadline})
+            body = {"deadline": event.deadline, "from": known[1]["from"] if known else block}
+            self.journal.set_item("dispute", key, "open", body, due=event.deadline + 1, block=block)
         elif isinstance(event, DisputeLost | DisputeClosed):
             key = f"{to_hex(event.order_id)}:{to_hex(event.challenger)}"
-            if (known := self.journal.item("dispute", key)) and known[0] == "open":
-                self.journal.set_item("dispute", key, "over")
+            self.journal.set_item("dispute", key, "over", block=block)
+            self.outbox.settle(key)
+            if isinstance(event, DisputeLost):
+                self._set_due("order", to_hex(event.order_id), event.until, block)
+
+    def _set_due(self, kind: str, key: str, due: int, block: int) -> None:
+        item = self.journal.item(kind, key)
+        if item is not None:
+            self.journal.set_item(kind, key, item[0], due=due, block=block)
+
+    def _end_order(self, key: str, block: int) -> None:
+        self.journal.set_item("order", key, "closed", block=block)
+        self.outbox.settle(key)
+        for dispute, _, _ in self.journal.items("dispute", "open"):
+            if dispute.startswith(key):
+                self.journal.set_item("dispute", dispute, "open", due=0, block=block)
+
+    def _undo(self, block: int) -> int:
+        """What blocks that are gone touched is looked at anew, and disputes are read again from their beginning."""
+        first = block
+        for kind in ("order", "dispute"):
+            for key, _, body in self.journal.touched(kind, block):
+                self.journal.set_item(kind, key, "open", due=0)
+                first = min(first, body["from"])
+        return first
+
+    # -- what is due -------------------------------------------------------------------------------------------------
 
     def _tend_order(self, key: str, body: dict[str, Any], now: int) -> int:
         order = from_wire(Order, body["order"])
         state = self.ledger.state(OrderId(from_hex(key)))
-        if state.status.terminal:
+        message, due = self._due(order, state, now)
+        if message is not None:
+            self.outbox.send(f"{type(message).__name__.lower()}:{key}:{state.until}", message, again=True)
+        if due is None:
             self.journal.set_item("order", key, "closed")
-            return 1
-        message = self._due(order, state, now)
-        return self._send(f"{type(message).__name__.lower()}:{key}:{state.until}", message) if message else 0
+        else:
+            self.journal.set_item("order", key, "open", due=due)
+        return int(message is not None)
 
     @staticmethod
-    def _due(order: Order, state: OrderState, now: int) -> Message | None:
-        if state.status is OrderStatus.FUNDED and now > order.deliver_by:
-            return Expire(order=order)
-        if state.status is OrderStatus.DELIVERED and now >= state.until and not state.open_disputes:
-            return Finalize(order=order)
-        return None
+    def _due(order: Order, state: OrderState, now: int) -> tuple[Message | None, int | None]:
+        """What to send now, and when to look again; ``None`` if never."""
+        later = now + LOOK_AGAIN
+        if state.status is OrderStatus.FUNDED:
+            return (Expire(order=order), later) if now > order.deliver_by else (None, order.deliver_by + 1)
+        if state.status is OrderStatus.DELIVERED and not state.open_disputes:
+            return (Finalize(order=order), later) if now >= state.until else (None, state.until)
+        if state.status is OrderStatus.NONE and now > order.accept_by:
+            return None, None  # a re-organisation threw it out, and it cannot come back
+        return None, later
 
     def _tend_dispute(self, key: str, body: dict[str, Any], now: int) -> int:
         order_key, challenger_key = key.split(":")
         item = self.journal.item("order", order_key)
-        if item is None:
-            return 0
+        assert item is not None, "an order is accepted before it is disputed"
         order, challenger = from_wire(Order, item[1]["order"]), Address(from_hex(challenger_key, length=20))
         status = self.ledger.state(OrderId(from_hex(order_key))).status
         if status is OrderStatus.SLASHED:
-            self._send(f"close:{key}", CloseDispute(order=order, challenger=challenger))
+            return self._close(key, order, challenger)
+        if status.terminal:
             self.journal.set_item("dispute", key, "over")
-            return 1
+            return 0
         if status is OrderStatus.DELIVERED and now > body["deadline"]:
-            return self._send(f"timeout:{key}:{body['deadline']}", TimeOut(order=order, challenger=challenger))
+            message = TimeOut(order=order, challenger=challenger)
+            self.outbox.send(f"timeout:{key}:{body['deadline']}", message, again=True)
+            self.journal.set_item("dispute", key, "open", due=now + LOOK_AGAIN)
+            return 1
+        self.journal.set_item("dispute", key, "open", due=max(body["deadline"] + 1, now + LOOK_AGAIN))
         return 0
 
-    def _send(self, intent: str, message: Message) -> int:
-        """Carry it out; somebody else may have been faster, which is as good."""
+    def _close(self, key: str, order: Order, challenger: Address) -> int:
+        """Give the bond back; the challenger may have done so himself."""
         try:
-            return 1 if self.outbox.send(intent, message) is not None else 0
-        except ProtocolError:
-            return 1
+            self.outbox.send(f"close:{key}", CloseDispute(order=order, challenger=challenger), again=True)
+        except ProtocolError as error:
+            if error.code != "NoDispute":
+                raise
+        self.journal.set_item("dispute", key, "over")
+        return 1

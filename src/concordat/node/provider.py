@@ -1,7 +1,8 @@
 """The provider: takes offers, executes them, delivers or proves, and answers disputes.
 
 An offer goes through the stages ``received → executed → delivered → closed`` (or ``refused``, ``lapsed``), all in the
-journal. A dispute on a delivered order is answered from the stored trace, move by move.
+journal. What the ledger's events say comes before what the node remembers: an order that another copy of this node
+delivered is delivered, and one that a re-organisation threw out is delivered again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import Any
 from concordat.client.offer import Offer
 from concordat.client.providers import Quote
 from concordat.client.public import PublicData
-from concordat.graph.dissection import node_in_question, revealed_children
 from concordat.graph.evm import encode_native_proof
 from concordat.graph.execute import Execution, run
 from concordat.graph.intervals import validate
@@ -21,35 +21,28 @@ from concordat.graph.ir import Graph
 from concordat.graph.trace import trace_tree
 from concordat.node.feed import Feed
 from concordat.node.outbox import Outbox
+from concordat.node.recent import Recent
+from concordat.node.respondent import Respondent
+from concordat.node.turns import Turns
 from concordat.primitives.encoding import from_hex, to_hex
-from concordat.primitives.errors import ConcordatError, InputError, NotFoundError, OrderError, ProtocolError
+from concordat.primitives.errors import CorruptionError, InputError, NotFoundError, OrderError, ProtocolError
 from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds
 from concordat.primitives.wire import from_wire, to_wire
-from concordat.protocol.events import (
-    ChildPicked,
-    ChildrenRevealed,
-    DisputeClosed,
-    DisputeLost,
-    DisputeOpened,
-    LeafRevealed,
-)
+from concordat.protocol.events import Accepted, Cancelled, Delivered, Expired, Paid, Slashed
 from concordat.protocol.evidence import EvidenceKind, decode_policy
 from concordat.protocol.execution import Result
-from concordat.protocol.ledger import Ledger, Receipt
-from concordat.protocol.messages import (
-    Accept,
-    AcceptAndProve,
-    AcceptAndSubmit,
-    Message,
-    Reveal,
-    RevealLeaf,
-    Submit,
-)
+from concordat.protocol.ledger import Ledger, Placed
+from concordat.protocol.messages import Accept, AcceptAndProve, AcceptAndSubmit, Message, Submit
 from concordat.protocol.order import OrderStatus, order_id
 from concordat.storage.journal import Journal
 
 __all__ = ["Provider", "Terms"]
+
+GRAPHS, TRACES = 32, 8
+"""Validated programs and traces kept at hand."""
+LATER = frozenset({"WrongStatus", "InsufficientFree", "DisputesOpen"})
+"""Refusals that need not last: something is under way, or the stake is at risk in other orders just now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +93,10 @@ class Provider:
         self.terms = terms
         self.native = native
         self._feed = Feed(ledger, journal)
-        self._graphs: dict[bytes, Graph] = {}
-        self._trees: dict[bytes, MerkleTree] = {}
+        self._turns = Turns()
+        self._graphs: Recent[bytes, Graph] = Recent(GRAPHS)
+        self._traces: Recent[bytes, tuple[bytes, MerkleTree]] = Recent(TRACES)
+        self._respondent = Respondent(journal, outbox, self._trace)
 
     @property
     def address(self) -> Address:
@@ -165,39 +160,37 @@ class Provider:
 
     def graph(self, model: bytes) -> Graph:
         """A validated program; executing an unvalidated one could not be defended in court."""
-        if model not in self._graphs:
+
+        def read() -> Graph:
             graph = self.public.graph(model)
             validate(graph)
-            self._graphs[model] = graph
-        return self._graphs[model]
+            return graph
+
+        return self._graphs.get(model, read)
 
     # -- work --------------------------------------------------------------------------------------------------------
 
     def step(self) -> int:
         """Take every order and dispute one step further; returns how many things were done."""
-        done = sum(self._advance(key, stage, body) for key, stage, body in self.journal.items("offer"))
-        return done + self._answer_disputes()
+        self._feed.take(self._note, undo=self._undo)
+        open_offers = self.journal.items("offer", "received", "executed")
+        return sum(map(self._take_turn, open_offers)) + self._respondent.step()
 
-    def _advance(self, key: str, stage: str, body: dict[str, Any]) -> int:
-        if stage == "received":
-            return self._begin(key, body)
-        if stage == "executed":
-            return self._deliver(key, body)
-        if stage == "delivered" and self.ledger.state(OrderId(from_hex(key))).status.terminal:
-            self.journal.set_item("offer", key, "closed")
-            return 1
-        return 0
+    def _take_turn(self, item: tuple[str, str, dict[str, Any]]) -> int:
+        key, stage, body = item
+        return self._turns.take(key, lambda: (self._begin if stage == "received" else self._deliver)(key, body))
 
     def _begin(self, key: str, body: dict[str, Any]) -> int:
         offer = from_wire(Offer, body["offer"])
         if self.terms.fund_first and self._status(key) is OrderStatus.NONE:
-            message = Accept(order=offer.order, funding=offer.funding)
-            if self._try(f"accept:{key}", message, key) is None:
+            if self._late(key, offer):
+                return 1
+            if not self._try(f"accept:{key}", Accept(order=offer.order, funding=offer.funding), key):
                 return 1
         try:
             result = self.work(offer)
         except InputError as error:
-            self.journal.set_item("offer", key, "refused", {**body, "reason": {"code": error.code}})
+            self._refuse(key, error.code, error.message)
             return 1
         self.journal.set_item("offer", key, "executed", {**body, "result": to_wire(result)})
         return 1
@@ -215,35 +208,42 @@ class Provider:
     def publish(self, graph: Graph, execution: Execution) -> Bytes32:
         """Make the trace public and return its root."""
         tree = trace_tree(graph, execution.trace)
-        self._trees[tree.root] = tree
+        self._traces.put(tree.root, (execution.trace, tree))
         self.public.put_trace(tree.root, execution.trace)
         return tree.root
 
     def _deliver(self, key: str, body: dict[str, Any]) -> int:
         offer, result = from_wire(Offer, body["offer"]), from_wire(Result, body["result"])
-        order, status = offer.order, self._status(key)
-        if status is OrderStatus.NONE and self.ledger.now() > order.accept_by:
-            self.journal.set_item("offer", key, "lapsed")
+        status = self._status(key)
+        if status is OrderStatus.NONE and self._late(key, offer):
             return 1
         message: Message
         if status is OrderStatus.NONE and self._native_suffices(offer):
             message = AcceptAndProve(
-                order=order,
+                order=offer.order,
                 funding=offer.funding,
                 kind=EvidenceKind.NATIVE,
                 output=result.output,
                 proof=encode_native_proof(offer.opening.words, offer.opening.salt),
             )
         elif status is OrderStatus.NONE:
-            message = AcceptAndSubmit(order=order, funding=offer.funding, result=result)
+            message = AcceptAndSubmit(order=offer.order, funding=offer.funding, result=result)
         elif status is OrderStatus.FUNDED:
-            message = Submit(order=order, result=result)
+            message = Submit(order=offer.order, result=result)
         else:
             self.journal.set_item("offer", key, "delivered")
             return 1
-        if self._try(f"deliver:{key}:{int(status)}", message, key) is not None:
+        if self._try(f"deliver:{key}:{int(status)}", message, key):
             self.journal.set_item("offer", key, "delivered")
         return 1
+
+    def _late(self, key: str, offer: Offer) -> bool:
+        """Whether there is no time left to accept; the offer has lapsed then, and nobody has paid anything."""
+        if self.ledger.now() <= offer.order.accept_by:
+            return False
+        self.journal.set_item("offer", key, "lapsed")
+        self.outbox.settle(key)
+        return True
 
     def _native_suffices(self, offer: Offer) -> bool:
         clauses = decode_policy(offer.order.evidence).clauses
@@ -252,94 +252,72 @@ class Provider:
     def _status(self, key: str) -> OrderStatus:
         return self.ledger.state(OrderId(from_hex(key))).status
 
-    def _try(self, intent: str, message: Message, key: str) -> Receipt | bool | None:
-        """Send; a refusal ends the offer, with the reason in the journal."""
+    def _try(self, intent: str, message: Message, key: str) -> bool:
+        """Send; a refusal that will last ends the offer, with the reason in the journal."""
         try:
-            return self.outbox.send(intent, message) or True
+            self.outbox.send(intent, message)
         except ProtocolError as error:
-            item = self.journal.item("offer", key)
-            assert item is not None
-            reason = {"code": error.code, "message": error.message}
-            self.journal.set_item("offer", key, "refused", {**item[1], "reason": reason})
-            return None
+            if error.code in LATER:
+                raise
+            self._refuse(key, error.code, error.message)
+            return False
+        return True
+
+    def _refuse(self, key: str, code: str, message: str) -> None:
+        item = self.journal.item("offer", key)
+        assert item is not None, "only offers that were taken are refused"
+        self.journal.set_item("offer", key, "refused", {**item[1], "reason": {"code": code, "message": message}})
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def _note(self, placed: Placed) -> None:
+        event = placed.event
+        if isinstance(event, Accepted | Delivered | Paid | Expired | Cancelled | Slashed):
+            item = self.journal.item("offer", to_hex(event.order_id))
+            if item is not None:
+                self._note_order(event, placed.block, *item)
+        else:
+            self._respondent.note(placed)
+
+    def _note_order(
+        self,
+        event: Accepted | Delivered | Paid | Expired | Cancelled | Slashed,
+        block: int,
+        stage: str,
+        body: dict[str, Any],
+    ) -> None:
+        key = to_hex(event.order_id)
+        if isinstance(event, Delivered):
+            result = Result(trace_root=event.trace_root, output=event.output)
+            self.journal.set_item("offer", key, "delivered", {**body, "result": to_wire(result)}, block=block)
+        elif isinstance(event, Accepted):
+            self.journal.set_item("offer", key, stage, block=block)
+        else:
+            self.journal.set_item("offer", key, "closed", block=block)
+            self.outbox.settle(key)
+            self._respondent.end(key, block)
+
+    def _undo(self, block: int) -> int:
+        """What was accepted or delivered in blocks that are gone is looked at anew."""
+        for key, stage, body in self.journal.touched("offer", block):
+            if stage in ("delivered", "closed"):
+                self.journal.set_item("offer", key, "executed" if "result" in body else "received")
+        return self._respondent.undo(block)
 
     # -- disputes ----------------------------------------------------------------------------------------------------
 
-    def _answer_disputes(self) -> int:
-        done = 0
-        for placed in self._feed.read():
-            event = placed.event
-            if isinstance(
-                event, DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost | DisputeClosed
-            ):
-                self._note(event, to_hex(placed.transaction))
-        for key, stage, body in self.journal.items("dispute", "mine to move"):
-            done += self._move(key, stage, body)
-        self._feed.settle()
-        return done
+    def _trace(self, offer: Offer, result: Result) -> tuple[bytes, MerkleTree]:
+        """Memory and tree behind a delivered result: at hand, published, or computed again."""
 
-    def _note(
-        self,
-        event: DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost | DisputeClosed,
-        move: str,
-    ) -> None:
-        """Take in one move; the feed may show it again, and its transaction tells."""
-        offer = self.journal.item("offer", to_hex(event.order_id))
-        if offer is None or "result" not in offer[1]:
-            return
-        key = f"{to_hex(event.order_id)}:{to_hex(event.challenger)}"
-        known = self.journal.item("dispute", key)
-        body: dict[str, Any] = known[1] if known else {"picks": [], "revealed": 0, "moves": []}
-        if move in body["moves"]:
-            return
-        body = {**body, "moves": [*body["moves"], move]}
-        if isinstance(event, DisputeOpened) and known is None:
-            self.journal.set_item("dispute", key, "mine to move", body)
-        elif isinstance(event, ChildPicked) and len(body["picks"]) < body["revealed"]:
-            self.journal.set_item("dispute", key, "mine to move", {**body, "picks": [*body["picks"], event.index]})
-        elif isinstance(event, DisputeLost | DisputeClosed) and known and known[0] != "over":
-            self.journal.set_item("dispute", key, "over")
-
-    def _move(self, key: str, stage: str, body: dict[str, Any]) -> int:
-        order_key, challenger_key = key.split(":")
-        item = self.journal.item("offer", order_key)
-        assert item is not None
-        offer, result = from_wire(Offer, item[1]["offer"]), from_wire(Result, item[1]["result"])
-        tree = self._tree(offer, result)
-        if tree is None:
-            return 0
-        challenger = Address(from_hex(challenger_key, length=20))
-        height, index = node_in_question(tree.depth, body["picks"])
-        message: Message
-        if height == 0:
-            message = RevealLeaf(order=offer.order, challenger=challenger, word=self._word(offer, result, index))
-        else:
-            children = revealed_children(tree, body["picks"])
-            message = Reveal(order=offer.order, challenger=challenger, children=children)
-        try:
-            self.outbox.send(f"answer:{key}:{len(body['picks'])}", message)
-        except ProtocolError:
-            self.journal.set_item("dispute", key, "over")
-            return 1
-        self.journal.set_item("dispute", key, "theirs to move", {**body, "revealed": len(body["picks"]) + 1})
-        return 1
-
-    def _tree(self, offer: Offer, result: Result) -> MerkleTree | None:
-        if result.trace_root not in self._trees:
+        def find() -> tuple[bytes, MerkleTree]:
             graph = self.graph(offer.order.model)
             try:
-                self._trees[result.trace_root] = self.public.trace(result.trace_root, graph)[1]
-            except NotFoundError:
-                execution = self.execute(offer)
-                tree = trace_tree(graph, execution.trace)
-                if tree.root != result.trace_root:
-                    return None
-                self._trees[result.trace_root] = tree
-        return self._trees[result.trace_root]
+                return self.public.trace(result.trace_root, graph)
+            except (NotFoundError, CorruptionError):
+                trace = self.execute(offer).trace
+            tree = trace_tree(graph, trace)
+            if tree.root != result.trace_root:
+                raise NotFoundError("No trace leads to the delivered root.", code="TraceGone")
+            return trace, tree
 
-    def _word(self, offer: Offer, result: Result, index: int) -> Bytes32:
-        try:
-            trace = self.public.trace(result.trace_root, self.graph(offer.order.model))[0]
-        except ConcordatError:
-            trace = self.execute(offer).trace
-        return Bytes32(trace[32 * index : 32 * index + 32].ljust(32, b"\0"))
+        return self._traces.get(result.trace_root, find)

@@ -6,24 +6,39 @@ The salts of a record are drawn once, kept in the journal, and disclosed with th
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from concordat.client.public import PublicData
+from concordat.node.feed import Feed
 from concordat.primitives.encoding import from_hex, to_hex
-from concordat.primitives.errors import ProtocolError
+from concordat.primitives.errors import EndpointError, ProtocolError
 from concordat.primitives.units import Bytes32, OrderId
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.events import Accepted, Delivered, Paid
 from concordat.protocol.execution import Result
 from concordat.protocol.ledger import Ledger, Placed
 from concordat.protocol.order import Order
-from concordat.protocol.record import DecisionRecord, RecordSalts, record_decision
+from concordat.protocol.record import DecisionRecord, Placement, RecordSalts, record_decision
 from concordat.protocol.verification import placements_of
 from concordat.storage.journal import Journal
 from concordat.storage.log import TransparencyLog
 
-__all__ = ["Recorder"]
+__all__ = ["FINAL_DEPTH", "Recorder", "record_depth"]
+
+FINAL_DEPTH = 64
+"""Blocks after which a payment counts as final: two epochs of Ethereum."""
+MOST_AT_ONCE = 256
+"""Records appended under one checkpoint."""
+
+_log = logging.getLogger("concordat.node")
+
+
+def record_depth(*, development: bool) -> int:
+    """Blocks a payment must be old before it is recorded: none on a chain of one's own, where nobody waits for more."""
+    return 0 if development else FINAL_DEPTH
 
 
 class Recorder:
@@ -38,7 +53,7 @@ class Recorder:
     anchor : callable, optional
         Posts size and root of the log on chain; called after new records.
     depth : int
-        Blocks a payment must be old before it is recorded: a log cannot take an entry back.
+        Blocks that must lie on a payment's before it is recorded, since a log cannot take an entry back.
     """
 
     def __init__(
@@ -56,83 +71,83 @@ class Recorder:
         self.public = public
         self.log = log
         self._anchor = anchor
-        self._depth = depth
+        self._feed = Feed(ledger, journal, confirmations=depth)
 
     def step(self) -> int:
         """Record what was paid since the last step; returns how many records were written."""
-        last = self.ledger.head() - self._depth
-        cursor = self.journal.cursor("recorder") or {"next": 0}
-        if last < cursor["next"]:
-            return self._post()
-        events = self.ledger.events(start=cursor["next"], end=last)
-        for placed in events:
-            self._note(placed)
-        records = [self._record(placed) for placed in events if isinstance(placed.event, Paid)]
-        self.log.append_all(records)
-        for record in records:
-            self._disclose(record.order_id)
-        self.journal.set_cursor("recorder", {"next": last + 1})
-        return len(records) + self._post()
+        self._feed.take(self._note, undo=self._undo)
+        return self._append() + self._post()
+
+    # -- events ------------------------------------------------------------------------------------------------------
 
     def _note(self, placed: Placed) -> None:
         event = placed.event
         if isinstance(event, Accepted):
-            self._merge(event.order_id, {"order": to_wire(event.order)}, placed)
+            self._merge(placed, event.order_id, {"order": to_wire(event.order)})
         elif isinstance(event, Delivered):
             result = Result(trace_root=event.trace_root, output=event.output)
-            self._merge(event.order_id, {"result": to_wire(result)}, placed)
+            self._merge(placed, event.order_id, {"result": to_wire(result)})
         elif isinstance(event, Paid):
-            salts = {"output": to_hex(secrets.token_bytes(32)), "evidence": to_hex(secrets.token_bytes(32))}
-            self._merge(event.order_id, {"salts": salts}, placed)
+            paid = {"block": placed.block, "index": placed.index, "gathered": event.gathered}
+            self._merge(placed, event.order_id, {"paid": paid})
 
-    def _merge(self, order: OrderId, news: dict[str, object], placed: Placed) -> None:
-        """Add to what is known of an order; what is known already stays (salts are drawn once)."""
-        item = self.journal.item("decision", to_hex(order))
-        known = item[1] if item else {"places": []}
-        place = {"block": placed.block, "index": placed.index}
-        places = known["places"] if place in known["places"] else [*known["places"], place]
-        merged = {**news, **known, "places": places}
-        if merged != known:
-            self.journal.set_item("decision", to_hex(order), "known", merged)
+    def _merge(self, placed: Placed, order: OrderId, news: dict[str, Any]) -> None:
+        """Add to what is known of an order; salts are drawn once."""
+        stage, body = self.journal.item("decision", to_hex(order)) or ("known", {"places": [], "salts": _draw()})
+        body = {**body, **news, "places": [*body["places"], *map(to_wire, placements_of([placed], order))]}
+        if "paid" in news and stage == "known":
+            stage = "paid"
+        self.journal.set_item("decision", to_hex(order), stage, body, block=placed.block)
 
-    def _record(self, paid: Placed) -> DecisionRecord:
-        event = paid.event
-        assert isinstance(event, Paid)
-        item = self.journal.item("decision", to_hex(event.order_id))
-        assert item is not None
-        body = item[1]
-        blocks = sorted({place["block"] for place in body["places"]})
-        events = [placed for block in blocks for placed in self.ledger.events(start=block, end=block)]
+    def _undo(self, block: int) -> int:
+        """What is recorded stays recorded; anything else is read again."""
+        for key, stage, body in self.journal.touched("decision", block):
+            if stage == "recorded":
+                _log.error("%s was recorded, but its payment is gone: raise the recorder's depth", key)
+            places = [place for place in body["places"] if place["block"] < block]
+            kept = {name: value for name, value in body.items() if name != "paid"}
+            self.journal.set_item("decision", key, "known" if stage == "paid" else stage, {**kept, "places": places})
+        return block
+
+    # -- records -----------------------------------------------------------------------------------------------------
+
+    def _append(self) -> int:
+        """Record the oldest payments that are not yet."""
+        waiting = [(key, body) for key, _, body in self.journal.items("decision", "paid")]
+        if not waiting:
+            return 0
+        waiting = sorted(waiting, key=lambda item: (item[1]["paid"]["block"], item[1]["paid"]["index"]))[:MOST_AT_ONCE]
+        lengths: dict[tuple[bytes, bytes], int] = {}
+        fresh: list[DecisionRecord] = []
+        for key, body in waiting:
+            if self.log.find(OrderId(from_hex(key))) is None:
+                fresh.append(self._record(key, body, lengths))
+        if fresh:
+            self.log.append_all(fresh)
+        with self.journal.write("recorded"):
+            for key, body in waiting:
+                self.public.put_salts(from_hex(key), from_wire(RecordSalts, body["salts"]))
+                self.journal.set_item("decision", key, "recorded")
+        return len(waiting)
+
+    def _record(self, key: str, body: dict[str, Any], lengths: dict[tuple[bytes, bytes], int]) -> DecisionRecord:
+        if "order" not in body or "result" not in body:
+            raise EndpointError(f"The endpoint left out events of order {key}.", code="EndpointGarbage")
         order = from_wire(Order, body["order"])
+        line = order.model, order.provider
+        sequence = lengths.setdefault(line, self.log.next_sequence(self.ledger.domain, order.model, order.provider))
+        lengths[line] += 1
         return record_decision(
             domain=self.ledger.domain,
             order=order,
             result=from_wire(Result, body["result"]),
-            gathered=event.gathered,
-            settlement=placements_of(events, event.order_id),
-            sequence=self._sequence(event, order),
+            gathered=body["paid"]["gathered"],
+            settlement=[from_wire(Placement, place) for place in body["places"]],
+            sequence=sequence,
             salts=from_wire(RecordSalts, body["salts"]),
         )
 
-    def _sequence(self, event: Paid, order: Order) -> int:
-        logged = self.log.find(event.order_id)
-        if logged is not None:
-            return logged.record.sequence
-        key = f"sequence:{to_hex(event.order_id)}"
-        fixed = self.journal.cursor(key)
-        if fixed is None:
-            line = f"line:{to_hex(order.model)}:{to_hex(order.provider)}"
-            latest = self.journal.cursor(line) or {"next": 0}
-            fixed = {"sequence": latest["next"]}
-            with self.journal.write(key) as db:
-                self.journal.put_cursor(db, line, {"next": latest["next"] + 1})
-                self.journal.put_cursor(db, key, fixed)
-        return int(fixed["sequence"])
-
-    def _disclose(self, order: OrderId) -> None:
-        item = self.journal.item("decision", to_hex(order))
-        assert item is not None
-        self.public.put_salts(order, from_wire(RecordSalts, item[1]["salts"]))
+    # -- anchors -----------------------------------------------------------------------------------------------------
 
     def _post(self) -> int:
         """Anchor the log's checkpoint if it grew since the last anchor."""
@@ -154,3 +169,7 @@ class Recorder:
         """Size and root last anchored."""
         cursor = self.journal.cursor("anchor")
         return (cursor["size"], from_hex(cursor["root"])) if cursor else None
+
+
+def _draw() -> dict[str, str]:
+    return {"output": to_hex(secrets.token_bytes(32)), "evidence": to_hex(secrets.token_bytes(32))}

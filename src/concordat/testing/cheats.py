@@ -79,34 +79,16 @@ class WithheldTrace(AlteredMiddle):
 
     def publish(self, graph: Graph, execution: Execution) -> Bytes32:
         """The trace stays here."""
-        tree = trace_tree(graph, execution.trace)
-        self._trees[tree.root] = tree
-        self._withheld = execution.trace
-        return tree.root
-
-    def _word(self, offer: Offer, result: Result, index: int) -> Bytes32:
-        return Bytes32(self._withheld[32 * index : 32 * index + 32].ljust(32, b"\0"))
+        return trace_tree(graph, execution.trace).root
 
 
 class NeverDelivers(Provider):
     """Takes the order and the money into escrow, and does nothing."""
 
-    def work(self, offer: Offer) -> Result:
-        """Accepts, then stops at the offer for good."""
-        raise _Gone
-
-    def step(self) -> int:
+    def _deliver(self, key: str, body: dict[str, object]) -> int:
         """Accept what is offered; never get further."""
-        done = 0
-        for key, stage, _ in self.journal.items("offer"):
-            if stage != "received":
-                continue
-            try:
-                done += super().step()
-            except _Gone:
-                self.journal.set_item("offer", key, "dropped")
-                done += 1
-        return done
+        self.journal.set_item("offer", key, "dropped")
+        return 1
 
 
 class FalseChallenger(Challenger):
@@ -121,10 +103,6 @@ class FalseChallenger(Challenger):
 
     def _dispute(self, key: str, body: dict[str, object], order: object) -> int:
         return 0
-
-
-class _Gone(Exception):
-    """The provider is not there any more."""
 
 
 def _pretend(graph: Graph, execution: Execution) -> Execution:
