@@ -99,10 +99,9 @@ contract NativeExecutor is IEvidence {
         Registers.reserve();
         ProgramFile memory file = _load(order.model);
         if (file.nodes == 0) return false;
-        uint256 words = file.inputWords();
-        if (proof.length != 32 * words + 32 || output.length != 32 * file.outputWords) return false;
-        bytes32 salt = bytes32(proof[32 * words:]);
-        if (Merkle.inputRoot(proof[:32 * words], salt, file.inputDepth()) != order.input) return false;
+        uint256 size = 32 * file.inputWords();
+        if (proof.length != size + 32 || output.length != 32 * file.outputWords) return false;
+        if (Merkle.inputRoot(proof[:size], bytes32(proof[size:]), file.inputDepth()) != order.input) return false;
         (uint256 at, uint256 end) = _run(file, proof);
         return _hash(at, end) == keccak256(output);
     }
@@ -136,9 +135,12 @@ contract NativeExecutor is IEvidence {
     }
 
     /// @dev Copies a registered program file to free memory; without nodes if there is none.
-    function _load(bytes32 model) private view returns (ProgramFile memory file) {
+    function _load(bytes32 model) private view returns (ProgramFile memory) {
         uint256 head = _models[model];
-        if (head == 0) return file;
+        if (head == 0) {
+            ProgramFile memory none;
+            return none;
+        }
         uint256 at = _freeMemory();
         uint256 end = _copyChunk(address(uint160(head)), at);
         uint256 count = head >> 160;

@@ -17,6 +17,7 @@ import {
     FOUR_BIAS,
     FOUR_C,
     FOUR_CUT,
+    FOUR_C_STEP,
     FOUR_HALVES,
     FOUR_HIGH,
     FOUR_KEEP,
@@ -50,7 +51,7 @@ library Affine {
 
     /// @notice Computes the elements from the present row's first up to the place `end`.
     function fill(uint256 end) internal pure {
-        if (!_prepare(end)) return _oneAtATime(end);
+        if (_isShort(end) || !_prepare()) return _oneAtATime(end);
         (uint256 a, uint256 b, uint256 c, uint256 out) = _places();
         _fourAtATime(end);
         _oneAtATime(end);
@@ -95,21 +96,31 @@ library Affine {
         }
     }
 
-    /// @dev Whether four at a time is possible and worth while: no short row, a right shift, bounds less than 2^32 apart.
-    function _prepare(uint256 end) private pure returns (bool worthwhile) {
+    function _isShort(uint256 end) private pure returns (bool short) {
         assembly ("memory-safe") {
-            /// 32 or 64 for neighbours of so many bits, else 0.
-            function near(col, cut) -> bits {
-                bits := mul(or(eq(mload(cut), 224), eq(mload(cut), 192)), sub(256, mload(cut)))
-                bits := mul(bits, eq(mload(col), shr(3, bits)))
-            }
-            let size := mload(OUT_SIZE)
-            worthwhile := and(gt(mload(SHIFT), 0), lt(size, 8))
-            worthwhile := and(worthwhile, iszero(gt(add(mload(OUT), mul(SHORT, size)), end)))
-            mstore(FOUR_A, mul(near(A_COL, A_CUT), eq(mload(B), B_DEFAULT)))
-            mstore(FOUR_C, or(near(C_COL, C_CUT), iszero(mload(C_COL))))
+            short := gt(add(mload(OUT), mul(SHORT, mload(OUT_SIZE))), end)
         }
-        if (worthwhile) worthwhile = _prepareLanes();
+    }
+
+    /// @dev Whether four at a time is possible: neighbours of 32 or 64 bits times a constant or times neighbours of 32 bits,
+    /// plus the like or a constant, a right shift, and bounds less than 2^32 apart.
+    function _prepare() private pure returns (bool possible) {
+        assembly ("memory-safe") {
+            // 32 or 64 for neighbours of so many bits, else 0.
+            function near(col, cut) -> bits {
+                if or(eq(cut, 224), eq(cut, 192)) { bits := mul(eq(shl(3, col), sub(256, cut)), sub(256, cut)) }
+            }
+            let single := eq(mload(B), B_DEFAULT)
+            let a := near(mload(A_COL), mload(A_CUT))
+            let c := iszero(mload(C_COL))
+            if iszero(c) { c := near(mload(C_COL), mload(C_CUT)) }
+            possible := and(and(gt(a, 0), gt(c, 0)), and(gt(mload(SHIFT), 0), lt(mload(OUT_SIZE), 8)))
+            if iszero(single) { possible := and(possible, and(eq(mload(B_CUT), 224), eq(mload(B_COL), 4))) }
+            mstore(FOUR_A, mul(a, single))
+            mstore(FOUR_C, c)
+            mstore(FOUR_C_STEP, mul(gt(c, 1), shr(1, c)))
+        }
+        if (possible) possible = _prepareLanes();
     }
 
     /// @dev Sets up the lanes' constants. With bias 2^(63 - shift), a shifted lane is in [0, 2^63); `low` and `high` are the
@@ -147,7 +158,6 @@ library Affine {
             let start := add(add(mload(ADD), shl(sub(shift, 1), 1)), shl(63, 1))
             if mload(FOUR_A) { start := sub(start, shl(sub(mload(FOUR_A), 1), mload(M0))) }
             switch mload(FOUR_C)
-            case 0 {}
             case 1 { start := add(start, mul(mload(M1), sar(mload(C_CUT), mload(mload(C))))) }
             default { start := sub(start, shl(sub(mload(FOUR_C), 1), mload(M1))) }
             mstore(FOUR_START, mul(start, ones))
@@ -157,86 +167,80 @@ library Affine {
     /// @dev Four elements per turn; the places in the registers go on to the first that is left.
     function _fourAtATime(uint256 end) private pure {
         assembly ("memory-safe") {
+            // Four 32-bit neighbours, biased by 2^31.
+            function near32(at) -> x {
+                x := shr(128, mload(at))
+                x := and(or(x, shl(64, x)), 0xffffffffffffffff0000000000000000ffffffffffffffff)
+                x := xor(and(or(x, shl(32, x)), mload(FOUR_HALVES)), mload(FOUR_BIAS))
+            }
+
             let a := mload(A)
             let b := mload(B)
             let c := mload(C)
-            for { let out := mload(OUT) } 1 {} {
-                let x
-                switch mload(FOUR_A)
-                case 0 {
-                    let step := mload(A_COL)
-                    let next := mload(B_COL)
-                    let cut := mload(A_CUT)
-                    x := shl(192, mul(sar(cut, mload(a)), sar(mload(B_CUT), mload(b))))
+            let out := mload(OUT)
+            let last := sub(end, mload(FOUR_SIZE))
+            // Where C stands still, it is in the start already, and x xor x is zero.
+            if iszero(mload(FOUR_C_STEP)) { c := FOUR_TOP }
+            switch mload(FOUR_A)
+            case 0 {
+                let cut := mload(A_CUT)
+                let step := mload(A_COL)
+                let step2 := add(step, step)
+                for {} iszero(gt(out, last)) { out := add(out, mload(FOUR_SIZE)) } {
+                    let x :=
+                        add(
+                            shl(192, mul(sar(cut, mload(a)), sar(224, mload(b)))),
+                            shl(128, mul(sar(cut, mload(add(a, step))), sar(224, mload(add(b, 0x04)))))
+                        )
+                    a := add(a, step2)
+                    x := add(
+                        mul(sar(cut, mload(add(a, step))), sar(224, mload(add(b, 0x0c)))),
+                        add(x, shl(64, mul(sar(cut, mload(a)), sar(224, mload(add(b, 0x08))))))
+                    )
+                    a := add(a, step2)
+                    b := add(b, 0x10)
+                    let y := xor(mload(c), mload(FOUR_TOP))
+                    if eq(mload(FOUR_C), 32) { y := near32(c) }
+                    c := add(c, mload(FOUR_C_STEP))
+                    y := add(mload(FOUR_START), add(mul(mload(M0), x), mul(mload(M1), y)))
+                    // max(y - low, 0): the topmost bit tells which lanes are not below.
+                    y := sub(or(and(shr(mload(SHIFT), y), mload(FOUR_KEEP)), mload(FOUR_TOP)), mload(FOUR_LOW))
+                    x := and(shr(63, y), mload(FOUR_ONES))
+                    // What the result stays below the upper bound, likewise.
+                    y := sub(mload(FOUR_SPAN), and(y, sub(shl(63, x), x)))
+                    x := and(shr(63, y), mload(FOUR_ONES))
+                    y := and(sub(mload(FOUR_HIGH), and(y, sub(shl(63, x), x))), mload(FOUR_MASK))
+                    // Two lanes side by side, then four.
+                    y := and(or(y, shr(mload(FOUR_PAIR_SHIFT), y)), mload(FOUR_PAIRS))
+                    mstore(out, shl(mload(FOUR_CUT), or(y, shr(mload(FOUR_SHIFT), y))))
+                }
+            }
+            default {
+                let step := shl(2, mload(A_COL))
+                for {} iszero(gt(out, last)) { out := add(out, mload(FOUR_SIZE)) } {
+                    let x := xor(mload(a), mload(FOUR_TOP))
+                    if eq(step, 0x10) { x := near32(a) }
                     a := add(a, step)
-                    b := add(b, next)
-                    x := add(x, shl(128, mul(sar(cut, mload(a)), sar(mload(B_CUT), mload(b)))))
-                    a := add(a, step)
-                    b := add(b, next)
-                    x := add(x, shl(64, mul(sar(cut, mload(a)), sar(mload(B_CUT), mload(b)))))
-                    a := add(a, step)
-                    b := add(b, next)
-                    x := add(x, mul(sar(cut, mload(a)), sar(mload(B_CUT), mload(b))))
-                    a := add(a, step)
-                    b := add(b, next)
-                }
-                case 32 {
-                    x := shr(128, mload(a))
-                    x := and(or(x, shl(64, x)), 0xffffffffffffffff0000000000000000ffffffffffffffff)
-                    x := xor(and(or(x, shl(32, x)), mload(FOUR_HALVES)), mload(FOUR_BIAS))
-                    a := add(a, 0x10)
-                }
-                default {
-                    x := xor(mload(a), mload(FOUR_TOP))
-                    a := add(a, 0x20)
-                }
-                x := add(mload(FOUR_START), mul(mload(M0), x))
-
-                switch mload(FOUR_C)
-                case 1 {}
-                case 32 {
-                    let y := shr(128, mload(c))
-                    y := and(or(y, shl(64, y)), 0xffffffffffffffff0000000000000000ffffffffffffffff)
-                    x := add(x, mul(mload(M1), xor(and(or(y, shl(32, y)), mload(FOUR_HALVES)), mload(FOUR_BIAS))))
-                    c := add(c, 0x10)
-                }
-                case 64 {
-                    x := add(x, mul(mload(M1), xor(mload(c), mload(FOUR_TOP))))
-                    c := add(c, 0x20)
-                }
-                default {
-                    let step := mload(C_COL)
-                    let cut := mload(C_CUT)
-                    let y := shl(192, sar(cut, mload(c)))
-                    c := add(c, step)
-                    y := add(y, shl(128, sar(cut, mload(c))))
-                    c := add(c, step)
-                    y := add(y, shl(64, sar(cut, mload(c))))
-                    c := add(c, step)
-                    x := add(x, mul(mload(M1), add(y, sar(cut, mload(c)))))
-                    c := add(c, step)
-                }
-
-                // max(x - low, 0): the topmost bit tells which lanes are not below.
-                x := sub(or(and(shr(mload(SHIFT), x), mload(FOUR_KEEP)), mload(FOUR_TOP)), mload(FOUR_LOW))
-                let holds := and(shr(63, x), mload(FOUR_ONES))
-                // What the result stays below the upper bound, likewise.
-                x := sub(mload(FOUR_SPAN), and(x, sub(shl(63, holds), holds)))
-                holds := and(shr(63, x), mload(FOUR_ONES))
-                x := and(sub(mload(FOUR_HIGH), and(x, sub(shl(63, holds), holds))), mload(FOUR_MASK))
-
-                // Two lanes side by side, then four.
-                x := and(or(x, shr(mload(FOUR_PAIR_SHIFT), x)), mload(FOUR_PAIRS))
-                mstore(out, shl(mload(FOUR_CUT), or(x, shr(mload(FOUR_SHIFT), x))))
-                out := add(out, mload(FOUR_SIZE))
-                if gt(add(out, mload(FOUR_SIZE)), end) {
-                    mstore(OUT, out)
-                    break
+                    let y := xor(mload(c), mload(FOUR_TOP))
+                    if eq(mload(FOUR_C), 32) { y := near32(c) }
+                    c := add(c, mload(FOUR_C_STEP))
+                    y := add(mload(FOUR_START), add(mul(mload(M0), x), mul(mload(M1), y)))
+                    // max(y - low, 0): the topmost bit tells which lanes are not below.
+                    y := sub(or(and(shr(mload(SHIFT), y), mload(FOUR_KEEP)), mload(FOUR_TOP)), mload(FOUR_LOW))
+                    x := and(shr(63, y), mload(FOUR_ONES))
+                    // What the result stays below the upper bound, likewise.
+                    y := sub(mload(FOUR_SPAN), and(y, sub(shl(63, x), x)))
+                    x := and(shr(63, y), mload(FOUR_ONES))
+                    y := and(sub(mload(FOUR_HIGH), and(y, sub(shl(63, x), x))), mload(FOUR_MASK))
+                    // Two lanes side by side, then four.
+                    y := and(or(y, shr(mload(FOUR_PAIR_SHIFT), y)), mload(FOUR_PAIRS))
+                    mstore(out, shl(mload(FOUR_CUT), or(y, shr(mload(FOUR_SHIFT), y))))
                 }
             }
             mstore(A, a)
             mstore(B, b)
-            mstore(C, c)
+            if mload(FOUR_C_STEP) { mstore(C, c) }
+            mstore(OUT, out)
         }
     }
 }

@@ -139,9 +139,15 @@ library Products {
     /// @dev Spreads the K elements at A: element 4l + 3 - j of a block of 32 (or 16) goes into lane l, from the bottom, of
     /// the block's j-th word. Elements past the row are zero.
     function _spread() private pure {
-        uint256 total = _spreadElements();
         bool wide = _load(B_KIND) == 1;
+        uint256 total = wide ? _spreadElements() : _load(A_KIND) == 0 ? _spreadBytes() : _spreadPairs();
         uint256 laneBits = wide ? 64 : 32;
+        // Zeros behind an odd last block, for those who take two at a time.
+        uint256 last = _load(LANES_END);
+        _store(last, 0);
+        _store(last + 0x20, 0);
+        _store(last + 0x40, 0);
+        _store(last + 0x60, 0);
         _store(LANES_MASK, wide ? PAIRS : BYTES);
         _store(LANES_BIAS, wide ? BIAS16 : BIAS8);
         _store(LANES_SHIFT, laneBits >> 2);
@@ -197,11 +203,75 @@ library Products {
                 total := add(total, add(add(lane0, lane1), add(lane2, lane3)))
             }
             mstore(LANES_END, to)
-            // Zeros behind an odd last block, for those who take two at a time.
-            mstore(to, 0)
-            mstore(add(to, 0x20), 0)
-            mstore(add(to, 0x40), 0)
-            mstore(add(to, 0x60), 0)
+        }
+    }
+
+    /// @dev Spreads bytes for 32-bit lanes: 32 at a time, by reversing the eight parts of their word.
+    /// @return total Sum of all words.
+    function _spreadBytes() private pure returns (uint256 total) {
+        uint256 end = _pad();
+        assembly ("memory-safe") {
+            let mask := BYTES
+            let bias := and(BYTES, BIAS8)
+            let to := LANES
+            for { let from := PADDED } lt(from, end) { from := add(from, 0x20) } {
+                let x := xor(mload(from), BIAS8)
+                x := or(shl(128, x), shr(128, x))
+                x := or(
+                    and(shl(64, x), 0xffffffffffffffff0000000000000000ffffffffffffffff0000000000000000),
+                    and(shr(64, x), 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff)
+                )
+                x := or(
+                    and(shl(32, x), 0xffffffff00000000ffffffff00000000ffffffff00000000ffffffff00000000),
+                    and(shr(32, x), 0x00000000ffffffff00000000ffffffff00000000ffffffff00000000ffffffff)
+                )
+                for { let last := add(to, 0x80) } lt(to, last) { to := add(to, 0x20) } {
+                    let lane := sub(and(x, mask), bias)
+                    mstore(to, lane)
+                    total := add(total, lane)
+                    x := shr(8, x)
+                }
+            }
+            mstore(LANES_END, to)
+        }
+    }
+
+    /// @dev Spreads 16-bit elements for 32-bit lanes: 32 at a time, by reversing the quarters of two words.
+    /// @return total Sum of all words.
+    function _spreadPairs() private pure returns (uint256 total) {
+        uint256 end = _pad();
+        assembly ("memory-safe") {
+            // Quarters in reverse order, each element offset by 2^15.
+            function reversed(from) -> x {
+                x := xor(mload(from), BIAS16)
+                x := or(shl(128, x), shr(128, x))
+                x := or(
+                    and(shl(64, x), 0xffffffffffffffff0000000000000000ffffffffffffffff0000000000000000),
+                    and(shr(64, x), 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff)
+                )
+            }
+            let mask := PAIRS
+            let halves := 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff
+            let low := 0xffffffffffffffffffffffffffffffff
+            let bias := 0x0000800000008000000080000000800000008000000080000000800000008000
+            let to := LANES
+            for { let from := PADDED } lt(from, end) { from := add(from, 0x40) } {
+                let x := reversed(from)
+                let y := reversed(add(from, 0x20))
+                for { let last := add(to, 0x80) } lt(to, last) { to := add(to, 0x20) } {
+                    // Every fourth element, brought from 64 bits apart to 32.
+                    let p := and(x, mask)
+                    p := and(or(p, shr(32, p)), halves)
+                    let q := and(y, mask)
+                    q := and(or(q, shr(32, q)), halves)
+                    let lane := sub(or(and(or(p, shr(64, p)), low), shl(128, or(q, shr(64, q)))), bias)
+                    mstore(to, lane)
+                    total := add(total, lane)
+                    x := shr(16, x)
+                    y := shr(16, y)
+                }
+            }
+            mstore(LANES_END, to)
         }
     }
 
@@ -219,7 +289,8 @@ library Products {
         _store(end, 0);
     }
 
-    /// @dev Rows of one block: 32 elements of 8 bits or 16 of 16 bits.
+    /// @dev Rows of one block: 32 elements of 8 bits or 16 of 16 bits. Two at a time: a last odd row has a companion whose sum
+    /// is overwritten afterwards.
     function _streamOne(uint256 from, uint256 step, uint256 end) private pure {
         assembly ("memory-safe") {
             let size := mload(OUT_SIZE)
@@ -227,7 +298,7 @@ library Products {
             let shift := mload(LANES_SHIFT)
             let shift2 := shl(1, shift)
             let shift3 := add(shift, shift2)
-            for { let out := mload(OUT) } lt(out, end) { out := add(out, size) } {
+            for { let out := mload(OUT) } lt(out, end) { out := add(out, shl(1, size)) } {
                 let sum := mload(LANES_START)
                 {
                     let x := xor(mload(from), mload(LANES_BIAS))
@@ -244,11 +315,27 @@ library Products {
                 }
                 mstore(out, sum)
                 from := add(from, step)
+                sum := mload(LANES_START)
+                {
+                    let x := xor(mload(from), mload(LANES_BIAS))
+                    sum := add(
+                        add(mul(and(x, mask), mload(0x520)), mul(and(shr(shift, x), mask), mload(0x540))),
+                        add(
+                            add(
+                                mul(and(shr(shift2, x), mask), mload(0x560)),
+                                mul(and(shr(shift3, x), mask), mload(0x580))
+                            ),
+                            sum
+                        )
+                    )
+                }
+                mstore(add(out, size), sum)
+                from := add(from, step)
             }
         }
     }
 
-    /// @dev Rows of two blocks.
+    /// @dev Rows of two blocks, likewise.
     function _streamTwo(uint256 from, uint256 step, uint256 end) private pure {
         assembly ("memory-safe") {
             let size := mload(OUT_SIZE)
@@ -256,7 +343,7 @@ library Products {
             let shift := mload(LANES_SHIFT)
             let shift2 := shl(1, shift)
             let shift3 := add(shift, shift2)
-            for { let out := mload(OUT) } lt(out, end) { out := add(out, size) } {
+            for { let out := mload(OUT) } lt(out, end) { out := add(out, shl(1, size)) } {
                 let sum := mload(LANES_START)
                 {
                     let x := xor(mload(from), mload(LANES_BIAS))
@@ -285,6 +372,35 @@ library Products {
                     )
                 }
                 mstore(out, sum)
+                from := add(from, step)
+                sum := mload(LANES_START)
+                {
+                    let x := xor(mload(from), mload(LANES_BIAS))
+                    sum := add(
+                        add(mul(and(x, mask), mload(0x520)), mul(and(shr(shift, x), mask), mload(0x540))),
+                        add(
+                            add(
+                                mul(and(shr(shift2, x), mask), mload(0x560)),
+                                mul(and(shr(shift3, x), mask), mload(0x580))
+                            ),
+                            sum
+                        )
+                    )
+                }
+                {
+                    let x := xor(mload(add(from, 0x20)), mload(LANES_BIAS))
+                    sum := add(
+                        add(mul(and(x, mask), mload(0x5a0)), mul(and(shr(shift, x), mask), mload(0x5c0))),
+                        add(
+                            add(
+                                mul(and(shr(shift2, x), mask), mload(0x5e0)),
+                                mul(and(shr(shift3, x), mask), mload(0x600))
+                            ),
+                            sum
+                        )
+                    )
+                }
+                mstore(add(out, size), sum)
                 from := add(from, step)
             }
         }

@@ -39,19 +39,22 @@ library ProgramFiles {
     function read(uint256 at, uint256 size) internal pure returns (ProgramFile memory file) {
         uint256 header = _word(at);
         if (size < HEADER + Descriptor.SIZE || header >> 192 != MAGIC || _word(at + 32) != 0) revert WrongProgram();
-        file.program = at + HEADER;
-        file.nodes = uint32(header >> 160);
-        file.weights = file.program + file.nodes * Descriptor.SIZE;
-        file.weightWords = uint32(header >> 128);
-        file.traceDepth = uint32(header >> 96);
-        uint256 output = uint32(header >> 32);
-        if (output >= file.nodes || file.weights + 32 * file.weightWords != at + size) revert WrongProgram();
+        // All numbers are of 32 bits.
+        unchecked {
+            file.program = at + HEADER;
+            file.nodes = uint32(header >> 160);
+            file.weights = file.program + file.nodes * Descriptor.SIZE;
+            file.weightWords = uint32(header >> 128);
+            file.traceDepth = uint32(header >> 96);
+            uint256 output = uint32(header >> 32);
+            if (output >= file.nodes || file.weights + 32 * file.weightWords != at + size) revert WrongProgram();
 
-        Head head = Head.wrap(_word(file.program));
-        file.inputBytes = head.n() << head.kind();
-        head = Head.wrap(_word(file.program + output * Descriptor.SIZE));
-        file.outputStart = head.start();
-        file.outputWords = _words(head.n() << head.kind());
+            Head head = Head.wrap(_word(file.program));
+            file.inputBytes = head.n() << head.kind();
+            head = Head.wrap(_word(file.program + output * Descriptor.SIZE));
+            file.outputStart = head.start();
+            file.outputWords = _words(head.n() << head.kind());
+        }
     }
 
     /// @notice Words of the input.
@@ -98,7 +101,7 @@ library ProgramFiles {
     }
 
     function _words(uint256 size) private pure returns (uint256) {
-        return (size + 31) / 32;
+        return (size + 31) >> 5;
     }
 
     /// @dev Smallest depth whose tree has room for that many leaves.

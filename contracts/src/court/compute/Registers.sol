@@ -66,6 +66,7 @@ uint256 constant FOUR_SHIFT = 0x6c0;
 uint256 constant FOUR_CUT = 0x6e0;
 uint256 constant FOUR_BIAS = 0x700;
 uint256 constant FOUR_SIZE = 0x720;
+uint256 constant FOUR_C_STEP = 0x740;
 // Where the memories are that operands lie in, by their code: 0 is none, 1 the trace, 2 the weights.
 uint256 constant MEMORIES = 0xf80;
 uint256 constant TRACE = 0xfa0;
@@ -97,15 +98,11 @@ library Registers {
     /// @return op The operation's code.
     function load(uint256 at) internal pure returns (uint256 op) {
         assembly ("memory-safe") {
-            function operand(register, word) {
-                let kind := byte(1, word)
-                let place := mload(add(MEMORIES, shl(5, byte(0, word))))
-                place := add(place, shl(5, and(shr(192, word), 0xffffffff)))
-                mstore(register, add(place, shl(kind, and(shr(160, word), 0xffffffff))))
-                mstore(add(register, 0x20), shl(kind, and(shr(128, word), 0xffffffff)))
-                mstore(add(register, 0x40), shl(kind, and(shr(96, word), 0xffffffff)))
-                mstore(add(register, 0x60), kind)
-                mstore(add(register, 0x80), sub(256, shl(kind, 8)))
+            function first(word, kind) -> start {
+                start := add(
+                    mload(add(MEMORIES, shl(5, byte(0, word)))),
+                    add(shl(5, and(shr(192, word), 0xffffffff)), shl(kind, and(shr(160, word), 0xffffffff)))
+                )
             }
             function leftOut(register, place) {
                 mstore(register, place)
@@ -126,15 +123,34 @@ library Registers {
             mstore(COLS, and(shr(96, word), 0xffffffff))
             mstore(K, and(shr(64, word), 0xffffffff))
 
-            operand(A, mload(add(at, 0x20)))
+            word := mload(add(at, 0x20))
+            kind := byte(1, word)
+            mstore(A, first(word, kind))
+            mstore(A_ROW, shl(kind, and(shr(128, word), 0xffffffff)))
+            mstore(A_COL, shl(kind, and(shr(96, word), 0xffffffff)))
+            mstore(A_KIND, kind)
+            mstore(A_CUT, sub(256, shl(kind, 8)))
             word := mload(add(at, 0x40))
             switch word
             case 0 { leftOut(B, B_DEFAULT) }
-            default { operand(B, word) }
+            default {
+                kind := byte(1, word)
+                mstore(B, first(word, kind))
+                mstore(B_ROW, shl(kind, and(shr(128, word), 0xffffffff)))
+                mstore(B_COL, shl(kind, and(shr(96, word), 0xffffffff)))
+                mstore(B_KIND, kind)
+                mstore(B_CUT, sub(256, shl(kind, 8)))
+            }
             word := mload(add(at, 0x60))
             switch word
             case 0 { leftOut(C, C_DEFAULT) }
-            default { operand(C, word) }
+            default {
+                kind := byte(1, word)
+                mstore(C, first(word, kind))
+                mstore(C_ROW, shl(kind, and(shr(128, word), 0xffffffff)))
+                mstore(C_COL, shl(kind, and(shr(96, word), 0xffffffff)))
+                mstore(C_CUT, sub(256, shl(kind, 8)))
+            }
 
             word := mload(add(at, 0x80))
             mstore(M0, sar(192, word))
