@@ -179,28 +179,36 @@ impl Planner<'_> {
 
     fn direct(&self, node: &Node, target: Slot) -> Result<Step, Unplanned> {
         let rule = match node.op {
-            Op::Affine => {
-                if let Some(step) = self.rescale(node, target)? {
-                    return Ok(Step::Rescale(step));
-                }
-                let bounds = (node.lo, node.hi);
-                Rule::Affine { m0: node.m0, m1: node.m1, add: node.add, shift: node.shift, bounds }
-            }
+            Op::Affine => return self.affine(node, target),
             Op::Select => Rule::Select(node.comparison),
             Op::Table => return self.table(node, target),
             Op::Gather => {
                 let slots = self.survey.gathered(node)?.into_iter().map(|place| self.element(place));
                 let copied = View::of(slots.collect::<Result<_, Unplanned>>()?);
-                let operands = [copied, View::Same(0), View::Same(0)];
-                return Ok(Step::Pointwise(Pointwise { rule: Rule::Copy, operands, target, n: node.n }));
+                return Ok(pointwise(node, Rule::Copy, [copied, View::Same(0), View::Same(0)], target));
             }
             _ => return self.reduce(node, target),
         };
-        let absent_b = if node.op == Op::Affine { 1 } else { node.add };
-        let absent_c = if node.op == Op::Affine { 0 } else { 1 };
         let operands =
-            [self.view(node, &node.a, 0)?, self.view(node, &node.b, absent_b)?, self.view(node, &node.c, absent_c)?];
-        Ok(Step::Pointwise(Pointwise { rule, operands, target, n: node.n }))
+            [self.view(node, &node.a, 0)?, self.view(node, &node.b, node.add)?, self.view(node, &node.c, 1)?];
+        Ok(pointwise(node, rule, operands, target))
+    }
+
+    fn affine(&self, node: &Node, target: Slot) -> Result<Step, Unplanned> {
+        if let Some(step) = self.rescale(node, target)? {
+            return Ok(Step::Rescale(step));
+        }
+        let Node { m0, m1, add, shift, .. } = *node;
+        let bounds = (node.lo, node.hi);
+        let operands = [self.view(node, &node.a, 0)?, self.view(node, &node.b, 1)?, self.view(node, &node.c, 0)?];
+        let rule = match operands {
+            [_, View::Same(b), View::Same(c)] => {
+                let summand = m1.wrapping_mul(c).wrapping_add(add).wrapping_add(1 << shift >> 1);
+                Rule::Scale { factor: m0.wrapping_mul(b), summand, shift, bounds }
+            }
+            _ => Rule::Affine { m0, m1, add, shift, bounds },
+        };
+        Ok(pointwise(node, rule, operands, target))
     }
 
     fn view(&self, node: &Node, operand: &Option<Operand>, absent: i64) -> Result<View, Unplanned> {
@@ -249,7 +257,7 @@ impl Planner<'_> {
         let offsets = View::constants(firsts.into_iter().map(|first| (first - least) as i64).collect());
         let rule = Rule::Table { bounds: (node.lo, node.hi), entries };
         let operands = [self.view(node, &node.a, 0)?, offsets, View::Same(0)];
-        Ok(Step::Pointwise(Pointwise { rule, operands, target, n: node.n }))
+        Ok(pointwise(node, rule, operands, target))
     }
 
     fn reduce(&self, node: &Node, target: Slot) -> Result<Step, Unplanned> {
@@ -266,6 +274,10 @@ impl Planner<'_> {
         };
         Ok(Step::Reduce(Reduce { reduction, starts: traced(&node.a)?, k: node.k, target }))
     }
+}
+
+fn pointwise(node: &Node, rule: Rule, operands: [View; 3], target: Slot) -> Step {
+    Step::Pointwise(Pointwise { rule, operands, target, n: node.n })
 }
 
 /// Names features by their places in a row.

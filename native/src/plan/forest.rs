@@ -1,6 +1,6 @@
 //! Decision trees, walked from the root instead of testing every condition.
 
-use crate::plan::memory::{Bank, Element, Memory, Region, Slot};
+use crate::plan::memory::{Bank, Element, Memory, Slot};
 use crate::plan::tier::Tier;
 
 /// Walks that are made side by side, to keep the machine busy while each waits for its next node.
@@ -110,7 +110,9 @@ impl Forest {
 
     /// Works out the region in the first `rows` rows.
     pub fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
-        let mut sums = vec![0i64; rows * self.outputs];
+        let mut sums = std::mem::take(&mut memory.scratch);
+        sums.clear();
+        sums.resize(rows * self.outputs, 0);
         tier.run(
             #[inline(always)]
             || match self.bank {
@@ -119,13 +121,8 @@ impl Forest {
                 Bank::Long => self.walk_all(rows, |row| memory.row(row).longs, &mut sums),
             },
         );
-        for (row, sums) in sums.chunks_exact(self.outputs).enumerate() {
-            match memory.split(row, self.target, self.outputs).1 {
-                Region::Shorts(region) => store(sums, region),
-                Region::Ints(region) => store(sums, region),
-                Region::Longs(region) => store(sums, region),
-            }
-        }
+        memory.narrow(self.target, 0..rows, &sums);
+        memory.scratch = sums;
     }
 
     #[inline(always)]
@@ -168,11 +165,5 @@ impl Forest {
         for (sum, value) in sums.iter_mut().zip(&self.values[first..first + self.outputs]) {
             *sum = sum.wrapping_add(*value);
         }
-    }
-}
-
-fn store<T: Element>(sums: &[i64], region: &mut [T]) {
-    for (element, sum) in region.iter_mut().zip(sums) {
-        *element = T::cut(*sum);
     }
 }

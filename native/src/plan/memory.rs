@@ -3,7 +3,12 @@
 //! One row holds one execution. A region has a [`Slot`] in one bank; slots lie in the order of the nodes, so that
 //! what a node reads of its own bank always lies before what it writes.
 
+use std::ops::Range;
+
 use crate::plan::matrix::Workspace;
+
+/// Rows of fewer elements are moved column by column.
+const SHORT_ROW: usize = 8;
 
 /// An element of a bank.
 pub trait Element: Copy {
@@ -72,8 +77,9 @@ impl Layout {
     /// Room for a region.
     pub fn add(&mut self, bank: Bank, length: usize) -> Slot {
         let end = &mut self.lengths[bank as usize];
-        let at = *end;
-        *end = (at + length).next_multiple_of(32);
+        // Long regions start on a cache line; short ones share one.
+        let at = if length < 16 { *end } else { end.next_multiple_of(32) };
+        *end = at + length;
         Slot { bank, at }
     }
 
@@ -126,6 +132,58 @@ impl<T: Element> Rows<T> {
     #[inline(always)]
     pub fn row_mut(&mut self, row: usize) -> &mut [T] {
         &mut self.elements[row * self.stride..][..self.stride]
+    }
+
+    #[inline(always)]
+    fn widen(&self, at: usize, rows: Range<usize>, values: &mut [i64]) {
+        let length = values.len() / rows.len().max(1);
+        if length < SHORT_ROW {
+            return (0..length).for_each(|place| self.widen_column(at + place, rows.start, values, place, length));
+        }
+        for (row, values) in rows.zip(values.chunks_exact_mut(length)) {
+            let elements = &self.row(row)[at..at + length];
+            values.iter_mut().zip(elements).for_each(|(value, element)| *value = element.wide());
+        }
+    }
+
+    /// Reads elements at any places of each of some rows, row after row.
+    #[inline(always)]
+    pub fn pick(&self, places: &[u32], rows: Range<usize>, values: &mut [i64]) {
+        if places.len() < SHORT_ROW {
+            for (place, at) in places.iter().enumerate() {
+                self.widen_column(*at as usize, rows.start, values, place, places.len());
+            }
+            return;
+        }
+        for (row, values) in rows.zip(values.chunks_exact_mut(places.len())) {
+            let elements = self.row(row);
+            values.iter_mut().zip(places).for_each(|(value, place)| *value = elements[*place as usize].wide());
+        }
+    }
+
+    /// Reads one element of each row into every `length`-th value from `place` on.
+    #[inline(always)]
+    fn widen_column(&self, at: usize, first: usize, values: &mut [i64], place: usize, length: usize) {
+        let elements = self.elements[first * self.stride + at..].iter().step_by(self.stride);
+        let values = values[place..].iter_mut().step_by(length);
+        values.zip(elements).for_each(|(value, element)| *value = element.wide());
+    }
+
+    #[inline(always)]
+    fn narrow(&mut self, at: usize, rows: Range<usize>, values: &[i64]) {
+        let length = values.len() / rows.len().max(1);
+        if length < SHORT_ROW {
+            for place in 0..length {
+                let elements = self.elements[rows.start * self.stride + at + place..].iter_mut().step_by(self.stride);
+                let values = values[place..].iter().step_by(length);
+                elements.zip(values).for_each(|(element, value)| *element = T::cut(*value));
+            }
+            return;
+        }
+        for (row, values) in rows.zip(values.chunks_exact(length)) {
+            let elements = &mut self.row_mut(row)[at..at + length];
+            elements.iter_mut().zip(values).for_each(|(element, value)| *element = T::cut(*value));
+        }
     }
 
     /// All rows, end to end.
@@ -183,6 +241,26 @@ impl Memory {
         self.shorts.resize(rows, layout.lengths[0]);
         self.ints.resize(rows, layout.lengths[1]);
         self.longs.resize(rows, layout.lengths[2]);
+    }
+
+    /// Reads equally many elements from a slot on of each of some rows, row after row.
+    #[inline(always)]
+    pub fn widen(&self, slot: Slot, rows: Range<usize>, values: &mut [i64]) {
+        match slot.bank {
+            Bank::Short => self.shorts.widen(slot.at, rows, values),
+            Bank::Int => self.ints.widen(slot.at, rows, values),
+            Bank::Long => self.longs.widen(slot.at, rows, values),
+        }
+    }
+
+    /// Writes equally many elements from a slot on of each of some rows, row after row.
+    #[inline(always)]
+    pub fn narrow(&mut self, slot: Slot, rows: Range<usize>, values: &[i64]) {
+        match slot.bank {
+            Bank::Short => self.shorts.narrow(slot.at, rows, values),
+            Bank::Int => self.ints.narrow(slot.at, rows, values),
+            Bank::Long => self.longs.narrow(slot.at, rows, values),
+        }
     }
 
     /// All of a row.

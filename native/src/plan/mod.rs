@@ -23,7 +23,7 @@ use std::sync::{Mutex, PoisonError};
 
 use dense::Dense;
 use forest::Forest;
-use memory::{Bank, Element, Layout, Memory, Region, Slot};
+use memory::{Layout, Memory, Slot};
 use pointwise::{Pointwise, Rescale};
 use reduce::{Reduce, Weighted};
 use tier::Tier;
@@ -147,51 +147,21 @@ impl Plan {
     fn run_chunk(&self, memory: &mut Memory, inputs: &[i64], outputs: &mut [i64]) -> bool {
         let rows = inputs.len() / self.input.n;
         memory.resize(rows, &self.layout);
+        let (low, high) = self.range;
         let fits = self.tier.run(
             #[inline(always)]
-            || self.load(memory, inputs),
+            || {
+                memory.narrow(self.input.slot, 0..rows, inputs);
+                inputs.iter().fold(true, |fits, value| fits & (low <= *value) & (*value <= high))
+            },
         );
         for step in &self.steps {
             step.run(memory, rows, self.tier);
         }
-        let Slot { bank, at } = self.output.slot;
-        for (row, outputs) in outputs.chunks_exact_mut(self.output.n).enumerate() {
-            let row = memory.row(row);
-            match bank {
-                Bank::Short => widen(&row.shorts[at..], outputs),
-                Bank::Int => widen(&row.ints[at..], outputs),
-                Bank::Long => widen(&row.longs[at..], outputs),
-            }
-        }
+        self.tier.run(
+            #[inline(always)]
+            || memory.widen(self.output.slot, 0..rows, outputs),
+        );
         fits
-    }
-
-    #[inline(always)]
-    fn load(&self, memory: &mut Memory, inputs: &[i64]) -> bool {
-        let mut fits = true;
-        for (row, inputs) in inputs.chunks_exact(self.input.n).enumerate() {
-            fits &= match memory.split(row, self.input.slot, self.input.n).1 {
-                Region::Shorts(region) => cut(inputs, region, self.range),
-                Region::Ints(region) => cut(inputs, region, self.range),
-                Region::Longs(region) => cut(inputs, region, self.range),
-            }
-        }
-        fits
-    }
-}
-
-#[inline(always)]
-fn cut<T: Element>(values: &[i64], region: &mut [T], (low, high): (i64, i64)) -> bool {
-    let mut outside = false;
-    for (element, value) in region.iter_mut().zip(values) {
-        outside |= (*value < low) | (*value > high);
-        *element = T::cut(*value);
-    }
-    !outside
-}
-
-fn widen<T: Element>(region: &[T], values: &mut [i64]) {
-    for (value, element) in values.iter_mut().zip(region) {
-        *value = element.wide();
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::interpret::rounding_shift;
-use crate::plan::memory::{Bank, Earlier, Element, Memory, Region, Rows, Slot};
+use crate::plan::memory::{Bank, Earlier, Element, Memory, Region, Slot};
 use crate::plan::tier::Tier;
 use crate::program::Comparison;
 
@@ -57,15 +57,11 @@ impl View {
                     block.iter_mut().zip(&values[from..from + length]).for_each(|(value, constant)| *value = *constant);
                 }
             }
-            Self::Run(slot) => match slot.bank {
-                Bank::Short => widen(&memory.shorts, rows, slot.at + from, block),
-                Bank::Int => widen(&memory.ints, rows, slot.at + from, block),
-                Bank::Long => widen(&memory.longs, rows, slot.at + from, block),
-            },
+            Self::Run(slot) => memory.widen(Slot { at: slot.at + from, ..*slot }, rows, block),
             Self::Scattered(bank, places) => match bank {
-                Bank::Short => pick(&memory.shorts, rows, &places[from..from + length], block),
-                Bank::Int => pick(&memory.ints, rows, &places[from..from + length], block),
-                Bank::Long => pick(&memory.longs, rows, &places[from..from + length], block),
+                Bank::Short => memory.shorts.pick(&places[from..from + length], rows, block),
+                Bank::Int => memory.ints.pick(&places[from..from + length], rows, block),
+                Bank::Long => memory.longs.pick(&places[from..from + length], rows, block),
             },
             Self::Mixed(slots) => {
                 for (row, block) in rows.zip(block.chunks_exact_mut(length)) {
@@ -81,41 +77,6 @@ impl View {
     }
 }
 
-#[inline(always)]
-fn widen<T: Element>(bank: &Rows<T>, rows: Range<usize>, at: usize, block: &mut [i64]) {
-    let length = block.len() / rows.len();
-    if length == 1 {
-        let elements = bank.all()[rows.start * bank.stride() + at..].iter().step_by(bank.stride());
-        return block.iter_mut().zip(elements).for_each(|(value, element)| *value = element.wide());
-    }
-    for (row, block) in rows.zip(block.chunks_exact_mut(length)) {
-        let elements = &bank.row(row)[at..at + length];
-        block.iter_mut().zip(elements).for_each(|(value, element)| *value = element.wide());
-    }
-}
-
-#[inline(always)]
-fn pick<T: Element>(bank: &Rows<T>, rows: Range<usize>, places: &[u32], block: &mut [i64]) {
-    for (row, block) in rows.zip(block.chunks_exact_mut(places.len())) {
-        let elements = bank.row(row);
-        block.iter_mut().zip(places).for_each(|(value, place)| *value = elements[*place as usize].wide());
-    }
-}
-
-#[inline(always)]
-fn narrow<T: Element>(block: &[i64], bank: &mut Rows<T>, rows: Range<usize>, at: usize) {
-    let length = block.len() / rows.len();
-    if length == 1 {
-        let (stride, at) = (bank.stride(), rows.start * bank.stride() + at);
-        let elements = bank.all_mut()[at..].iter_mut().step_by(stride);
-        return elements.zip(block).for_each(|(element, value)| *element = T::cut(*value));
-    }
-    for (row, block) in rows.zip(block.chunks_exact(length)) {
-        let elements = &mut bank.row_mut(row)[at..at + length];
-        elements.iter_mut().zip(block).for_each(|(element, value)| *element = T::cut(*value));
-    }
-}
-
 /// What is made of the elements.
 #[derive(Debug)]
 pub enum Rule {
@@ -127,6 +88,17 @@ pub enum Rule {
         m1: i64,
         /// Summand.
         add: i64,
+        /// Right shift.
+        shift: u32,
+        /// Clamps.
+        bounds: (i64, i64),
+    },
+    /// `clamp((factor * A + summand) >> shift)`; the summand has what rounds.
+    Scale {
+        /// Factor of A.
+        factor: i64,
+        /// Summand.
+        summand: i64,
         /// Right shift.
         shift: u32,
         /// Clamps.
@@ -190,12 +162,7 @@ impl Pointwise {
                     }
                 }
                 self.apply(a, b, c);
-                let at = self.target.at + from;
-                match self.target.bank {
-                    Bank::Short => narrow(a, &mut memory.shorts, rows.clone(), at),
-                    Bank::Int => narrow(a, &mut memory.ints, rows.clone(), at),
-                    Bank::Long => narrow(a, &mut memory.longs, rows.clone(), at),
-                }
+                memory.narrow(Slot { at: self.target.at + from, ..self.target }, rows.clone(), a);
             }
         }
     }
@@ -203,23 +170,30 @@ impl Pointwise {
     /// Leaves the results in `a`.
     #[inline(always)]
     fn apply(&self, a: &mut [i64], b: &[i64], c: &[i64]) {
-        let triples = a.iter_mut().zip(b).zip(c);
         match &self.rule {
             Rule::Affine { m0, m1, add, shift, bounds } => {
-                for ((a, b), c) in triples {
+                for ((a, b), c) in a.iter_mut().zip(b).zip(c) {
                     let sum = m0.wrapping_mul(*a).wrapping_mul(*b).wrapping_add(m1.wrapping_mul(*c)).wrapping_add(*add);
                     *a = rounding_shift(sum, *shift).max(bounds.0).min(bounds.1);
                 }
             }
-            Rule::Select(comparison) => match comparison {
-                Comparison::GreaterEqual => triples.for_each(|((a, b), c)| *a = if *a >= *b { *c } else { 0 }),
-                Comparison::Greater => triples.for_each(|((a, b), c)| *a = if *a > *b { *c } else { 0 }),
-                Comparison::Equal => triples.for_each(|((a, b), c)| *a = if *a == *b { *c } else { 0 }),
-                Comparison::LessEqual => triples.for_each(|((a, b), c)| *a = if *a <= *b { *c } else { 0 }),
-                Comparison::Less => triples.for_each(|((a, b), c)| *a = if *a < *b { *c } else { 0 }),
-            },
+            Rule::Scale { factor, summand, shift, bounds: (lo, hi) } => {
+                for a in a {
+                    *a = (factor.wrapping_mul(*a).wrapping_add(*summand) >> shift).max(*lo).min(*hi);
+                }
+            }
+            Rule::Select(comparison) => {
+                let triples = a.iter_mut().zip(b).zip(c);
+                match comparison {
+                    Comparison::GreaterEqual => triples.for_each(|((a, b), c)| *a = if *a >= *b { *c } else { 0 }),
+                    Comparison::Greater => triples.for_each(|((a, b), c)| *a = if *a > *b { *c } else { 0 }),
+                    Comparison::Equal => triples.for_each(|((a, b), c)| *a = if *a == *b { *c } else { 0 }),
+                    Comparison::LessEqual => triples.for_each(|((a, b), c)| *a = if *a <= *b { *c } else { 0 }),
+                    Comparison::Less => triples.for_each(|((a, b), c)| *a = if *a < *b { *c } else { 0 }),
+                }
+            }
             Rule::Table { bounds: (lo, hi), entries } => {
-                for ((a, b), _) in triples {
+                for (a, b) in a.iter_mut().zip(b) {
                     *a = entries[(*b + ((*a).max(*lo).min(*hi) - lo)) as usize];
                 }
             }
