@@ -104,7 +104,10 @@ class ModelSchema:
         by_name = self._by_name(rows, ignore_extra)
         parts = []
         for column in self.columns:
-            values = by_name[column.name] if column.count == 1 else np.stack([by_name[n] for n in column.names], axis=1)
+            singles = [by_name[name] for name in column.names]
+            if any(np.ndim(values) != 1 for values in singles):
+                raise SchemaError(f"Column {column.name!r} holds lists.", code="WrongType", hint="One value per row.")
+            values = singles[0] if column.count == 1 else np.stack(singles, axis=1)
             parts.append(column.encode(values).reshape(-1, column.count))
         words = np.concatenate(parts, axis=1)
         if not self.element_type.holds(int(words.min(initial=0)), int(words.max(initial=0))):

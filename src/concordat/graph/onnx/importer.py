@@ -235,6 +235,8 @@ def _outputs(lowering: Lowering) -> _Outputs:
         )
     label = lowering.values[labels[0]] if labels else None
     classes = label.classes if isinstance(label, LabelView) else ()
+    if len(set(classes)) != len(classes):
+        raise ModelError("Two classes of the model have one name.", code="Unsupported", hint="Give each its own.")
     steps: list[Score] = []
     for name in scores:
         width = lowering.values[name].n  # type: ignore[union-attr]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OPERATORS"]
 
+_FACTOR = 1 << 22
+
 
 def _binary(function: Callable[[Array, Array], Any]) -> Callable[[OnnxNode, Sequence[Array]], list[Array]]:
     def evaluate(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
@@ -92,9 +94,9 @@ def _lower_product(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) 
 
 
 def _wide(lowering: Lowering, view: View, name: str) -> RegionView:
-    """A factor of a product: 28 bits, zero worth zero."""
+    """A factor of a product: 23 bits, so that the product leaves room to be rescaled; zero worth zero."""
     reach = lowering.reach(name) * 4
-    return rescale(lowering, as_region(lowering, view), reach / (1 << 28), lo=-(1 << 28), hi=1 << 28)
+    return rescale(lowering, as_region(lowering, view), reach / _FACTOR, lo=-_FACTOR, hi=_FACTOR)
 
 
 def _lower_quotient(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
