@@ -108,11 +108,14 @@ class Contract:
         return values[0] if len(values) == 1 else values
 
     def log(self, topics: Sequence[bytes], data: bytes) -> tuple[str, Values] | None:
-        """Name and arguments of one of this contract's events; ``None`` for any other log."""
+        """Name and arguments of one of this contract's events; ``None`` for any other log.
+
+        Of an indexed string, byte string or row there is only the hash in a log.
+        """
         entry = self._events.get(topics[0]) if topics else None
         if entry is None:
             return None
-        indexed = [item for item in entry.inputs if item["indexed"]]
+        indexed = [_topic(item) for item in entry.inputs if item["indexed"]]
         plain = [item for item in entry.inputs if not item["indexed"]]
         if len(topics) != len(indexed) + 1:
             raise EndpointError(f"A {entry.name} log has the wrong number of topics.", code="EndpointGarbage")
@@ -207,6 +210,13 @@ def _type(item: Mapping[str, Any]) -> str:
     if not kind.startswith("tuple"):
         return kind
     return f"({','.join(map(_type, item['components']))}){kind[5:]}"
+
+
+def _topic(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a topic holds of an indexed argument: the value if it is one word, else its hash."""
+    kind = item["type"]
+    hashed = kind in ("string", "bytes") or kind.endswith("]") or kind.startswith("tuple")
+    return {"name": item["name"], "type": "bytes32"} if hashed else item
 
 
 def _encode(items: Sequence[Mapping[str, Any]], arguments: Sequence[Any], where: str) -> bytes:

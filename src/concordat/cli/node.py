@@ -7,16 +7,21 @@ import secrets
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from concordat.chain.ledger import EvmLedger
 from concordat.cli.connect import chain_url
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
-from concordat.client.connect import evm_ledger
+from concordat.client.connect import evm_ledger, public_data
+from concordat.client.directory import Directory
 from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development, log_id
 from concordat.client.home import Home
+from concordat.client.keyring import Keyring
 from concordat.client.public import PublicData
 from concordat.node.challenger import Challenger
 from concordat.node.embedded import STAKE
@@ -26,9 +31,9 @@ from concordat.node.process import Stepper, door_file, open_door, run_steps
 from concordat.node.provider import Provider, Terms
 from concordat.node.recorder import Recorder
 from concordat.primitives.encoding import checksum_address, to_hex
+from concordat.primitives.errors import InputError
 from concordat.primitives.units import usd
 from concordat.protocol.checkpoint import NoteSigner
-from concordat.storage.content import LocalContent
 from concordat.storage.files import write_file
 from concordat.storage.journal import Journal
 from concordat.storage.log import TransparencyLog
@@ -51,8 +56,14 @@ def node() -> None:
 @click.option("--price", default="0.05", show_default=True, help="Provider: dollars for a decision.")
 @click.option("--bond-limit", default="1000", show_default=True, help="Provider: most dollars at risk in an order.")
 @click.option("--port", default=0, help="Provider: port of its HTTP door [a free one].")
+@click.option(
+    "--announce",
+    default="door",
+    show_default=True,
+    help="Provider: URL to write into the ERC-8004 registry; 'door' for that of the door, empty for none.",
+)
 @command_errors
-def run(role: str, name: str | None, price: str, bond_limit: str, port: int) -> None:
+def run(role: str, name: str | None, price: str, bond_limit: str, port: int, announce: str) -> None:
     """Run one node until it is told to stop (Ctrl-C or SIGTERM); start it again and it goes on where it was."""
     context = click.get_current_context()
     settings = context.find_object(Settings) or Settings()
@@ -66,23 +77,12 @@ def run(role: str, name: str | None, price: str, bond_limit: str, port: int) -> 
         chain.ledger.add(signer)
         chain.stake(signer.address, STAKE)
     journal = Journal(home.journal(name))
-    outbox = Outbox(ledger, journal, signer.address)
-    public = PublicData(LocalContent(home.public))
-    steppers: dict[str, Stepper] = {}
+    place = _Place(ledger, keyring, home, name, journal, Outbox(ledger, journal, signer.address))
     if role == "provider":
         terms = Terms(price=usd(price), bond_limit=usd(bond_limit))
-        artifacts = EvmArtifacts(ledger, keyring)
-        provider = Provider(ledger, journal, public, outbox, terms, native=artifacts.has_native)
-        door = open_door(provider, home, name, port=port)
-        steppers[name] = provider
-    elif role == "challenger":
-        steppers[name] = Challenger(ledger, journal, public, outbox)
+        steppers, close = _provider(place, terms, port, announce)
     else:
-        log = TransparencyLog(home.log, log_signer(home))
-        anchors = EvmAnchors(ledger, log_id(signer.address), signer)
-        write_file(home.log_owner, to_hex(signer.address).encode())
-        steppers[name] = Keeper(ledger, journal, outbox)
-        steppers["recorder"] = Recorder(ledger, journal, public, log, anchor=anchors.anchor)
+        steppers, close = (_challenger if role == "challenger" else _keeper)(place)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -90,10 +90,60 @@ def run(role: str, name: str | None, price: str, bond_limit: str, port: int) -> 
     try:
         run_steps(steppers, stop)
     finally:
-        if role == "provider":
-            door.close()
-            door_file(home, name).unlink(missing_ok=True)
+        close()
         journal.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What every node needs."""
+
+    ledger: EvmLedger
+    keyring: Keyring
+    home: Home
+    name: str
+    journal: Journal
+    outbox: Outbox
+
+    @property
+    def public(self) -> PublicData:
+        return public_data(self.home, self.ledger)
+
+
+def _provider(place: _Place, terms: Terms, port: int, announce: str) -> tuple[dict[str, Stepper], Callable[[], None]]:
+    native = EvmArtifacts(place.ledger, place.keyring).has_native
+    provider = Provider(place.ledger, place.journal, place.public, place.outbox, terms, native=native)
+    remembered = place.journal.cursor("door") or {"port": 0}
+    try:
+        door = open_door(provider, place.home, place.name, port=port or remembered["port"])
+    except InputError:
+        if port:
+            raise
+        door = open_door(provider, place.home, place.name)
+    place.journal.set_cursor("door", {"port": door.port})
+    if announce:
+        url = door.url if announce == "door" else announce
+        Directory(place.ledger).announce(place.keyring.signer(place.name), place.name, url)
+
+    def close() -> None:
+        door.close()
+        door_file(place.home, place.name).unlink(missing_ok=True)
+
+    return {place.name: provider}, close
+
+
+def _challenger(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
+    return {place.name: Challenger(place.ledger, place.journal, place.public, place.outbox)}, lambda: None
+
+
+def _keeper(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
+    signer = place.keyring.signer(place.name)
+    log = TransparencyLog(place.home.log, log_signer(place.home))
+    anchors = EvmAnchors(place.ledger, log_id(signer.address), signer)
+    write_file(place.home.log_owner, to_hex(signer.address).encode())
+    keeper = Keeper(place.ledger, place.journal, place.outbox)
+    recorder = Recorder(place.ledger, place.journal, place.public, log, anchor=anchors.anchor)
+    return {place.name: keeper, "recorder": recorder}, log.close
 
 
 def log_signer(home: Home) -> NoteSigner:

@@ -6,21 +6,22 @@ import json
 import threading
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 from concordat.chain.accounts import Signer
 from concordat.chain.deployment import Deployment
 from concordat.chain.ledger import EvmLedger
 from concordat.chain.rpc import Endpoint
+from concordat.client.directory import Directory
 from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development, log_id
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.network import Network
 from concordat.client.orders import Orders
-from concordat.client.providers import HttpProvider, ProviderLink
+from concordat.client.providers import HttpProvider
 from concordat.client.public import PublicData
 from concordat.client.records import Records
 from concordat.client.registry import Registry
+from concordat.client.remote import door_holder
 from concordat.primitives.encoding import ZERO_ADDRESS, from_hex
 from concordat.primitives.errors import ConfigurationError
 from concordat.primitives.units import Address, Amount, usd
@@ -29,7 +30,7 @@ from concordat.storage.content import LocalContent
 from concordat.storage.journal import Journal
 from concordat.storage.log import LogReader
 
-__all__ = ["connect_home", "evm_ledger", "log_reader", "running_url"]
+__all__ = ["connect_home", "evm_ledger", "known_providers", "log_reader", "public_data", "running_url"]
 
 PAUSE_SECONDS = 0.05
 """Between two looks at an order one waits for."""
@@ -79,10 +80,30 @@ def log_reader(home: Home) -> LogReader:
     return LogReader(home.log, key)
 
 
+def known_providers(home: Home, ledger: EvmLedger) -> Callable[[], list[HttpProvider]]:
+    """How to look up providers: those of this home by their files, then those that announced themselves on chain."""
+    directory = Directory(ledger)
+
+    def look() -> list[HttpProvider]:
+        doors = [json.loads(path.read_text()) for path in sorted(home.path.glob("nodes/*/door.json"))]
+        found = {Address(from_hex(door["address"], length=20)): str(door["url"]) for door in doors}
+        for entry in directory.providers():
+            found.setdefault(entry.address, entry.url)
+        return [HttpProvider(url, address) for address, url in found.items()]
+
+    return look
+
+
+def public_data(home: Home, ledger: EvmLedger) -> PublicData:
+    """Public data of this home; what is not there comes from providers' doors."""
+    providers = known_providers(home, ledger)
+    return PublicData(LocalContent(home.public), lambda: (door_holder(link.url) for link in providers()))
+
+
 def connect_home(home: Home, url: str, *, password: Callable[[str], str] | None = None) -> Network:
     """A client of the market in this home."""
     ledger, keyring = evm_ledger(home, url, password=password)
-    public = PublicData(LocalContent(home.public))
+    providers, public = known_providers(home, ledger), public_data(home, ledger)
     anchors = EvmAnchors(ledger, log_id(_log_owner(home)))
     records = Records(
         ledger,
@@ -94,10 +115,6 @@ def connect_home(home: Home, url: str, *, password: Callable[[str], str] | None 
     registry = Registry(EvmArtifacts(ledger, keyring), public, keyring)
     journal = Journal(home.orders, exclusive=False)
     rest = threading.Event()
-
-    def providers() -> list[ProviderLink]:
-        return [_link(path) for path in sorted(home.path.glob("nodes/*/door.json"))]
-
     orders = Orders(
         ledger,
         registry,
@@ -125,8 +142,3 @@ def _log_owner(home: Home) -> Address:
         return Address(from_hex(home.log_owner.read_text().strip(), length=20))
     except OSError:
         return ZERO_ADDRESS
-
-
-def _link(path: Path) -> HttpProvider:
-    entry = json.loads(path.read_text())
-    return HttpProvider(entry["url"], Address(from_hex(entry["address"], length=20)))

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from concordat.chain.accounts import Signer, development_accounts
-from concordat.chain.answers import Refusal, quantity
+from concordat.chain.answers import quantity
 from concordat.chain.anvil import AnvilNode
 from concordat.chain.contracts import contract
-from concordat.chain.deployment import Deployment, read
+from concordat.chain.deployment import Deployment
 from concordat.chain.ledger import EvmLedger
-from concordat.chain.logs import block_times, fetch_logs
+from concordat.chain.logs import block_times
 from concordat.chain.rpc import Endpoint
-from concordat.chain.translate import error_for
+from concordat.client.caller import Caller
 from concordat.client.keyring import Keyring
 from concordat.client.registry import ArtifactLedger
-from concordat.primitives.encoding import from_hex, to_hex
+from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import ConfigurationError, NotFoundError
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, Seconds, Timestamp
 from concordat.protocol.artifact import ArtifactKind, ModelCommitment
@@ -44,39 +44,13 @@ def log_id(owner: Address) -> Bytes32:
     return Bytes32(owner.rjust(32, b"\0"))
 
 
-class _Caller:
-    """Sends and reads with one packaged contract."""
-
-    def __init__(self, ledger: EvmLedger, name: str, address: Address) -> None:
-        self.ledger, self.name, self.address = ledger, name, address
-
-    def send(self, signer: Signer, function: str, *arguments: Any) -> None:
-        """One transaction; a refusal raises the custom error's name."""
-        try:
-            self.ledger.sender.send(signer, self.address, contract(self.name).call(function, *arguments))
-        except Refusal as refusal:
-            raise error_for(refusal.data, refusal.text) from refusal
-
-    def read(self, function: str, *arguments: Any) -> Any:
-        """One view."""
-        return read(self.ledger.endpoint, [(self.name, self.address, function, arguments)])[0]
-
-    def logs(self, event: str) -> list[tuple[dict[str, Any], Any]]:
-        """All of one event's logs: arguments and raw log, oldest first."""
-        known = contract(self.name)
-        head = self.ledger.head()
-        found = fetch_logs(self.ledger.endpoint, [self.address], self.ledger.deployment.block, head)
-        decoded = [(known.log([from_hex(t) for t in log["topics"]], from_hex(log["data"])), log) for log in found]
-        return [(item[1], log) for item, log in decoded if item is not None and item[0] == event]
-
-
 class EvmArtifacts:
     """Registry of artifacts in the `Artifacts` contract (`ArtifactLedger`)."""
 
     def __init__(self, ledger: EvmLedger, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._artifacts = _Caller(ledger, "Artifacts", ledger.deployment.artifacts)
-        self._native = _Caller(ledger, "NativeExecutor", ledger.deployment.native)
+        self._artifacts = Caller(ledger, "Artifacts", ledger.deployment.artifacts)
+        self._native = Caller(ledger, "NativeExecutor", ledger.deployment.native)
 
     def register_model(
         self, commitment: ModelCommitment, parents: Sequence[bytes], *, royalty: int, uri: str, sender: Address
@@ -149,7 +123,7 @@ class EvmAnchors:
 
     def __init__(self, ledger: EvmLedger, log: Bytes32, owner: Signer | None = None) -> None:
         self._ledger, self._log, self._owner = ledger, log, owner
-        self._checkpoints = _Caller(ledger, "Checkpoints", ledger.deployment.checkpoints)
+        self._checkpoints = Caller(ledger, "Checkpoints", ledger.deployment.checkpoints)
 
     def anchor(self, size: int, root: bytes) -> None:
         """Post a checkpoint."""

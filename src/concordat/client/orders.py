@@ -20,7 +20,7 @@ from concordat.client.public import PublicData
 from concordat.client.records import Records
 from concordat.client.registry import PublishedModel, Registry
 from concordat.primitives.encoding import ZERO32, from_hex, to_hex
-from concordat.primitives.errors import InputError, NotFoundError, OrderError
+from concordat.primitives.errors import EndpointError, InputError, NotFoundError, OrderError
 from concordat.primitives.signatures import receive_authorization_digest, release_digest
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp, minutes, show_usd
 from concordat.primitives.wire import from_wire, to_wire
@@ -80,8 +80,8 @@ class Orders:
         for provider in self._providers():
             try:
                 found.append(provider.quote(_model_id(model)))
-            except NotFoundError:
-                continue
+            except (NotFoundError, EndpointError):
+                continue  # does not serve this model, or is not there
         return sorted(found, key=lambda quote: quote.price)
 
     # -- placing -----------------------------------------------------------------------------------------------------

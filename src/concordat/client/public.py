@@ -1,11 +1,14 @@
 """Data that anybody may read: programs, manifests, disclosed inputs and traces, each under the commitment it opens.
 
-Whatever is read is checked against its key before it is used, so it does not matter who keeps the store.
+Whatever is read is checked against its key before it is used or kept, so it does not matter who holds it: a holder can
+withhold, but not deceive.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from concordat.client.offer import InputOpening
 from concordat.graph.ir import Graph
@@ -19,37 +22,58 @@ from concordat.protocol.artifact import ModelCommitment
 from concordat.protocol.record import RecordSalts
 from concordat.storage.content import ContentStore
 
-__all__ = ["PublicData"]
+__all__ = ["Holder", "PublicData"]
+
+Value = TypeVar("Value")
+Holder = Callable[[bytes], bytes | None]
+"""Somebody else's public data: bytes under a 32-byte name, ``None`` if he has none."""
 
 
 class PublicData:
-    """Typed, checked access to a store of public data."""
+    """Typed, checked access to public data.
 
-    def __init__(self, store: ContentStore) -> None:
+    Parameters
+    ----------
+    store : ContentStore
+        What is kept here.
+    holders : callable
+        Whom to ask for what is not here.
+    """
+
+    def __init__(self, store: ContentStore, holders: Callable[[], Iterable[Holder]] = tuple) -> None:
         self._store = store
+        self._holders = holders
+
+    # -- artifacts ---------------------------------------------------------------------------------------------------
 
     def put_model(self, commitment: ModelCommitment, graph: Graph, manifest: bytes) -> ModelId:
         """Publish a program with its commitment and manifest; returns its id."""
         model = commitment.model_id()
-        self._store.put_named(_name(b"program", model), graph.to_bytes())
-        self._store.put_named(_name(b"manifest", model), manifest)
-        self._store.put_named(_name(b"commitment", model), json.dumps(to_wire(commitment), sort_keys=True).encode())
+        self._put(b"program", model, graph.to_bytes())
+        self._put(b"manifest", model, manifest)
+        self._put(b"commitment", model, _json(commitment))
         return model
 
     def commitment(self, model: bytes) -> ModelCommitment:
         """The commitment that a model id is the hash of."""
-        value = from_wire(ModelCommitment, json.loads(self._store.get_named(_name(b"commitment", model))))
-        if value.model_id() != model:
-            raise _corrupt("commitment", model)
-        return value
+
+        def read(data: bytes) -> ModelCommitment:
+            value = from_wire(ModelCommitment, json.loads(data))
+            _require(value.model_id() == model)
+            return value
+
+        return self._open(b"commitment", model, read)
 
     def graph(self, model: bytes) -> Graph:
         """The program of a model."""
         commitment = self.commitment(model)
-        graph = Graph.from_bytes(self._store.get_named(_name(b"program", model)))
-        if graph.commitment(commitment.manifest_digest, commitment.native_digest) != commitment:
-            raise _corrupt("program", model)
-        return graph
+
+        def read(data: bytes) -> Graph:
+            graph = Graph.from_bytes(data)
+            _require(graph.commitment(commitment.manifest_digest, commitment.native_digest) == commitment)
+            return graph
+
+        return self._open(b"program", model, read)
 
     def manifest(self, model: bytes) -> bytes:
         """The canonical manifest of a model."""
@@ -57,63 +81,108 @@ class PublicData:
 
     def put_manifest(self, artifact: bytes, manifest: bytes) -> None:
         """Publish the manifest of anything but a model."""
-        self._store.put_named(_name(b"manifest", artifact), manifest)
+        self._put(b"manifest", artifact, manifest)
 
     def any_manifest(self, artifact: bytes, digest: bytes) -> bytes:
         """The manifest of an artifact whose manifest digest is known."""
-        data = self._store.get_named(_name(b"manifest", artifact))
-        if sha256(data) != digest:
-            raise _corrupt("manifest", artifact)
-        return data
+
+        def read(data: bytes) -> bytes:
+            _require(sha256(data) == digest)
+            return data
+
+        return self._open(b"manifest", artifact, read)
+
+    # -- orders ------------------------------------------------------------------------------------------------------
 
     def put_opening(self, root: bytes, opening: InputOpening) -> None:
         """Disclose an input to watchers: the client has signed that it may become public."""
-        self._store.put_named(_name(b"input", root), json.dumps(to_wire(opening), sort_keys=True).encode())
+        self._put(b"input", root, _json(opening))
 
     def opening(self, root: bytes, depth: int) -> InputOpening:
         """The disclosed input behind a root."""
-        data = self._store.get_named(_name(b"input", root))
-        try:
+
+        def read(data: bytes) -> InputOpening:
             value = from_wire(InputOpening, json.loads(data))
             value.check(root, depth)
-        except (ConcordatError, ValueError) as error:
-            raise _corrupt("input", root) from error
-        return value
+            return value
+
+        return self._open(b"input", root, read)
 
     def put_salts(self, order: bytes, salts: RecordSalts) -> None:
         """Disclose the salts of a record whose output is public anyway."""
-        self._store.put_named(_name(b"salts", order), json.dumps(to_wire(salts), sort_keys=True).encode())
+        self._put(b"salts", order, _json(salts))
 
     def salts(self, order: bytes) -> RecordSalts:
         """The salts of an order's record; they are right if they open it."""
-        return from_wire(RecordSalts, json.loads(self._store.get_named(_name(b"salts", order))))
+        return self._open(b"salts", order, lambda data: from_wire(RecordSalts, json.loads(data)))
 
     def put_trace(self, root: bytes, trace: bytes) -> None:
         """Publish the memory of an execution."""
-        self._store.put_named(_name(b"trace", root), trace)
+        self._put(b"trace", root, trace)
 
     def trace(self, root: bytes, graph: Graph) -> tuple[bytes, MerkleTree]:
         """The claimed memory behind a trace root, with its tree; `NotFoundError` if withheld or not what it claims."""
-        data = self._store.get_named(_name(b"trace", root))
-        if len(data) % 32 or len(data) > 32 << graph.trace_depth:
-            raise _withheld(root)
-        tree = trace_tree(graph, data)
-        if tree.root != root:
-            raise _withheld(root)
-        return data, tree
+
+        def read(data: bytes) -> tuple[bytes, MerkleTree]:
+            tree = trace_tree(graph, data)
+            _require(tree.root == root)
+            return data, tree
+
+        try:
+            return self._open(b"trace", root, read)
+        except CorruptionError as error:
+            raise NotFoundError(f"No trace opens 0x{root.hex()}.", code="TraceWithheld") from error
+
+    # -- names -------------------------------------------------------------------------------------------------------
+
+    def named(self, name: bytes) -> bytes | None:
+        """Raw bytes for other holders' readers, only from here."""
+        try:
+            return self._store.get_named(name)
+        except NotFoundError:
+            return None
+
+    def _put(self, kind: bytes, key: bytes, data: bytes) -> None:
+        self._store.put_named(_name(kind, key), data)
+
+    def _open(self, kind: bytes, key: bytes, read: Callable[[bytes], Value]) -> Value:
+        """What is kept here if it opens its key, else the first of other people's that does."""
+        name, found = _name(kind, key), False
+        for data in self._candidates(name):
+            found = True
+            try:
+                value = read(data)
+            except (ConcordatError, ValueError, RecursionError):
+                continue
+            if self.named(name) != data:
+                self._store.put_named(name, data)
+            return value
+        what = f"public {kind.decode()} 0x{key.hex()}"
+        if found:
+            raise CorruptionError(f"What is kept as {what} does not open it.", code="PublicDataCorrupt", hint=_HINT)
+        raise NotFoundError(f"Nobody here has the {what}.", code="PublicDataMissing", hint=_HINT)
+
+    def _candidates(self, name: bytes) -> Iterable[bytes]:
+        own = self.named(name)
+        if own is not None:
+            yield own
+        for holder in self._holders():
+            theirs = holder(name)
+            if theirs is not None:
+                yield theirs
+
+
+_HINT = "Ask another holder of the public data, or the publisher."
 
 
 def _name(kind: bytes, key: bytes) -> Bytes32:
     return keccak256(kind + b":" + key)
 
 
-def _corrupt(what: str, key: bytes) -> CorruptionError:
-    return CorruptionError(
-        f"The public {what} under 0x{key.hex()} does not open it.",
-        code="PublicDataCorrupt",
-        hint="Ask another holder of the public data, or the publisher.",
-    )
+def _json(value: Any) -> bytes:
+    return json.dumps(to_wire(value), sort_keys=True).encode()
 
 
-def _withheld(root: bytes) -> NotFoundError:
-    return NotFoundError(f"No trace opens 0x{root.hex()}.", code="TraceWithheld")
+def _require(opens: bool) -> None:
+    if not opens:
+        raise CorruptionError("These bytes do not open their key.", code="PublicDataCorrupt", hint=_HINT)

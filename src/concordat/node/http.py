@@ -1,6 +1,7 @@
 """A provider's door: a small HTTP server for offers, quotes and health.
 
-``GET /health`` · ``GET /quote?model=0x…`` · ``POST /offers`` (the JSON form of an `Offer`) · ``GET /offers/0x…``.
+``GET /health`` · ``GET /quote?model=0x…`` · ``POST /offers`` (the JSON form of an `Offer`) · ``GET /offers/0x…`` ·
+``GET /public/0x…`` (public data by name).
 Every answer is ``{"ok": true, "data": …}`` or ``{"ok": false, "error": {"code", "message", "hint"}}``.
 """
 
@@ -50,6 +51,11 @@ class Door:
         """Base URL."""
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}"
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.server_address[1])
 
     def close(self) -> None:
         """Stop listening."""

@@ -114,4 +114,16 @@ def _routes(provider: Provider) -> dict[str, Callable[[Any], Any]]:
             raise NotFoundError("This provider knows no such order.", code="UnknownOrder")
         return {"stage": item[0], "reason": item[1].get("reason")}
 
-    return {"GET /health": health, "GET /quote": quote, "POST /offers": offer, "GET /offers/": look}
+    def public(name: str) -> Any:
+        data = provider.public.named(from_hex(name, length=32))
+        if data is None:
+            raise NotFoundError("This provider does not have that.", code="PublicDataMissing")
+        return to_hex(data)
+
+    return {
+        "GET /health": health,
+        "GET /quote": quote,
+        "POST /offers": offer,
+        "GET /offers/": look,
+        "GET /public/": public,
+    }
