@@ -3,31 +3,39 @@ pragma solidity ^0.8.28;
 
 /// @title Sum of products of two rows of packed integers that lie in calldata
 /// @notice Sixteen elements at a time are spread over four words of four 64-bit lanes. Multiplying two such words, one of
-/// them with its lanes reversed, adds four products in the topmost lane: 18 gas for each product instead of 70.
+/// them with its lanes reversed, adds four products in the topmost lane: about 35 gas for each product instead of 150.
 library Dot {
     /// @dev 2^15 in sixteen 16-bit lanes: turns two's complement into numbers that start at zero.
     uint256 private constant BIAS = 0x8000800080008000800080008000800080008000800080008000800080008000;
     /// @dev The lowest 16 bits of each 64-bit lane.
     uint256 private constant LANES = 0x000000000000ffff000000000000ffff000000000000ffff000000000000ffff;
-    /// @dev 2^15 in each 64-bit lane.
-    uint256 private constant LANE_BIAS = 0x0000000000008000000000000000800000000000000080000000000000008000;
 
     /// @notice `sum_k a[k] * b[k]` for 0 <= k < count <= 256.
     /// @param a Place in calldata of the first row's first byte; `kindA` its type code.
     /// @param b The same of the second row.
     function product(uint256 a, uint256 kindA, uint256 b, uint256 kindB, uint256 count) internal pure returns (int256) {
         if (kindA > 1 || kindB > 1) return _wide(a, kindA, b, kindB, count);
+        // Constants of 32 bytes are dear where they are used, and cheap on the stack.
+        uint256 mask = LANES;
+        uint256 bias = LANES & BIAS;
         uint256 lanes = 0;
         unchecked {
             for (uint256 left = count;; left -= 16) {
                 uint256 x = _sixteen(a, kindA);
                 if (left < 16) x = _cut(x, left);
-                lanes += _fourLanes(x, _sixteen(b, kindB));
+                uint256 y = _reversed(_sixteen(b, kindB));
+                lanes += ((x & mask) - bias) * ((y & mask) - bias);
+                (x, y) = (x >> 16, y >> 16);
+                lanes += ((x & mask) - bias) * ((y & mask) - bias);
+                (x, y) = (x >> 16, y >> 16);
+                lanes += ((x & mask) - bias) * ((y & mask) - bias);
+                (x, y) = (x >> 16, y >> 16);
+                lanes += ((x & mask) - bias) * ((y & mask) - bias);
                 if (left <= 16) break;
                 a += 16 << kindA;
                 b += 16 << kindB;
             }
-            // No lane exceeds 2^38, so half a unit of the topmost one undoes the borrow of those below.
+            // The topmost lane holds the sum. No lane exceeds 2^38, so half a unit of it undoes the borrow of those below.
             return int256(lanes + (1 << 191)) >> 192;
         }
     }
@@ -45,11 +53,14 @@ library Dot {
         pure
         returns (int256 sum)
     {
-        unchecked {
-            for (; count != 0; --count) {
-                sum += element(a, kindA) * element(b, kindB);
-                a += 1 << kindA;
-                b += 1 << kindB;
+        assembly ("memory-safe") {
+            let cutA := sub(256, shl(kindA, 8))
+            let cutB := sub(256, shl(kindB, 8))
+            let sizeA := shl(kindA, 1)
+            let sizeB := shl(kindB, 1)
+            for { let end := add(a, mul(count, sizeA)) } lt(a, end) { a := add(a, sizeA) } {
+                sum := add(sum, mul(sar(cutA, calldataload(a)), sar(cutB, calldataload(b))))
+                b := add(b, sizeB)
             }
         }
     }
@@ -80,24 +91,10 @@ library Dot {
         }
     }
 
-    /// @dev Products of sixteen pairs, added up modulo 2^256 so that the topmost 64-bit lane holds their sum.
-    function _fourLanes(uint256 x, uint256 y) private pure returns (uint256 lanes) {
-        assembly ("memory-safe") {
-            y := or(shl(128, y), shr(128, y))
-            y := or(
-                and(shl(64, y), 0xffffffffffffffff0000000000000000ffffffffffffffff0000000000000000),
-                and(shr(64, y), 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff)
-            )
-            lanes := mul(sub(and(x, LANES), LANE_BIAS), sub(and(y, LANES), LANE_BIAS))
-            x := shr(16, x)
-            y := shr(16, y)
-            lanes := add(lanes, mul(sub(and(x, LANES), LANE_BIAS), sub(and(y, LANES), LANE_BIAS)))
-            x := shr(16, x)
-            y := shr(16, y)
-            lanes := add(lanes, mul(sub(and(x, LANES), LANE_BIAS), sub(and(y, LANES), LANE_BIAS)))
-            x := shr(16, x)
-            y := shr(16, y)
-            lanes := add(lanes, mul(sub(and(x, LANES), LANE_BIAS), sub(and(y, LANES), LANE_BIAS)))
-        }
+    /// @dev The four 64-bit lanes in reverse order.
+    function _reversed(uint256 x) private pure returns (uint256) {
+        x = (x << 128) | (x >> 128);
+        uint256 even = 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff;
+        return ((x & even) << 64) | ((x >> 64) & even);
     }
 }
