@@ -71,7 +71,8 @@ NETWORKS: dict[str, bytes] = {
     "sigmoid-output": network(n("MatMul", "x w", "h"), n("Sigmoid", "h", "y")),
     "tanh-output": network(n("MatMul", "x w", "h"), n("Tanh", "h", "y")),
     "spelt-out-sigmoid": network(
-        n("MatMul", "x w", "h"), n("Neg", "h", "n"), n("Exp", "n", "e"), n("Add", "e one", "s"), n("Reciprocal", "s", "y"),
+        n("MatMul", "x w", "h"), n("Neg", "h", "n"), n("Exp", "n", "e"), n("Add", "e one", "s"),
+        n("Reciprocal", "s", "y"),
         one=np.float32(1),
     ),
     "arithmetic": network(

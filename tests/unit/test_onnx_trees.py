@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from concordat.graph.execute import run_outputs
 from concordat.graph.fidelity import fidelity
@@ -72,6 +72,45 @@ def regressor(attributes: dict[str, Any], *before: Any) -> bytes:
     )
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
     data: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+    return data
+
+
+def modern(generator: np.random.Generator, trees: int, depth: int) -> bytes:
+    """The newer operator: full trees of inner nodes, leaves in their own lists; gaps have branches."""
+    inner = (1 << depth) - 1
+    total, leaves = trees * inner, trees * (inner + 1)
+    children = [[tree * inner + node for node in range(inner)] for tree in range(trees)]
+    true, false, leaf = [], [], []
+    for tree in range(trees):
+        for node in range(inner):
+            at_end = 2 * node + 1 >= inner
+            base = tree * (inner + 1) - inner if at_end else children[tree][0]
+            true.append(base + 2 * node + 1)
+            false.append(base + 2 * node + 2)
+            leaf.append(int(at_end))
+    attributes = {
+        "n_targets": 2,
+        "tree_roots": [tree * inner for tree in range(trees)],
+        "nodes_featureids": generator.integers(3, size=total).tolist(),
+        "nodes_modes": numpy_helper.from_array(generator.integers(4, size=total).astype(np.uint8)),
+        "nodes_splits": numpy_helper.from_array(generator.normal(size=total).round(1).astype(np.float32)),
+        "nodes_truenodeids": true,
+        "nodes_falsenodeids": false,
+        "nodes_trueleafs": leaf,
+        "nodes_falseleafs": leaf,
+        "nodes_missing_value_tracks_true": generator.integers(2, size=total).tolist(),
+        "leaf_targetids": generator.integers(2, size=leaves).tolist(),
+        "leaf_weights": numpy_helper.from_array(generator.normal(size=leaves).astype(np.float32)),
+    }
+    graph = helper.make_graph(
+        [helper.make_node("TreeEnsemble", ["x"], ["y"], domain="ai.onnx.ml", **attributes)],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3])],
+        [helper.make_empty_tensor_value_info("y")],
+    )
+    data: bytes = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("ai.onnx.ml", 5)], ir_version=10
+    ).SerializeToString()
     return data
 
 
@@ -158,3 +197,25 @@ def test_trees_of_one_leaf_give_a_constant() -> None:
     imported = import_onnx(regressor(forest(generator, 3, 0)), calibration=grid(generator))
     outputs = run_outputs(imported.graph, imported.schema.encode(grid(generator, 5)))
     assert len(np.unique(outputs, axis=0)) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_newer_tree_operator_is_exact(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    data = modern(generator, 1 + 2 * seed, 1 + seed)
+    rows = grid(generator)
+    rows[generator.random(rows.shape) < 0.2] = np.nan
+    imported = import_onnx(data, calibration=rows)
+    assert fidelity(imported, data, rows).error < 1e-6
+
+
+def test_trees_on_computed_numbers_stay_near_the_floats() -> None:
+    generator = np.random.default_rng(8)
+    matrix = helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(np.eye(3, dtype=np.float32) + 0.3))
+    product = helper.make_node("MatMul", ["x", "w"], ["h"])
+    attributes = forest(generator, 3, 3)
+    attributes["nodes_values"] = [value + 0.0503 for value in attributes["nodes_values"]]
+    data = regressor(attributes, matrix, product)
+    rows = grid(generator)
+    imported = import_onnx(data, calibration=rows)
+    assert fidelity(imported, data, rows).error < 1e-6

@@ -9,7 +9,7 @@ Place in the story: how an artifact comes to mean exactly one thing. ::
     feeds, usage, inference   which columns there are, and on which grid they lie
     views                     tensors as integers with what each is worth
     quantise, inputs, curves  scales, dense products, tables
-    ensemble, thresholds, tree_features, tree_blocks   tree ensembles
+    ensemble, ensemble_v5, thresholds, tree_features, tree_blocks   tree ensembles
     lowering, importer        the walk through a model, and the function that publishers call
     agreement                 how far the integers are from the floats
 

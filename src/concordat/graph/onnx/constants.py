@@ -23,6 +23,7 @@ _TYPES: dict[int, tuple[str, str]] = {
     onnx.TensorProto.INT64: ("<i8", "int64_data"),
     onnx.TensorProto.INT32: ("<i4", "int32_data"),
     onnx.TensorProto.BOOL: ("?", "int32_data"),
+    onnx.TensorProto.UINT8: ("u1", "int32_data"),
 }
 
 
@@ -54,7 +55,7 @@ def read_tensor(tensor: onnx.TensorProto) -> Array:
         raise ModelError(
             f"{label!r} has the element type {tensor.data_type}.",
             code="Unsupported",
-            hint="Constants are float, double, int64, int32, bool or string.",
+            hint="Constants are float, double, int64, int32, uint8, bool or string.",
         )
     array = _numbers(tensor, label, count)
     if array.dtype.kind == "f" and not np.isfinite(array).all():

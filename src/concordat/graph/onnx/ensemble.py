@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.reader import OnnxNode
 
-__all__ = ["COMPARISONS", "Ensemble", "read_ensemble"]
+__all__ = ["COMPARISONS", "MAX_TREE_NODES", "Ensemble", "Ints", "forest_roots", "read_ensemble"]
 
 MAX_TREES = 4_096
 """Most trees of an ensemble."""
@@ -114,7 +114,7 @@ def read_ensemble(node: OnnxNode, kind: str, targets: int) -> Ensemble:
         children.append(np.array(found, dtype=np.int64))
     missing = get("nodes_missing_value_tracks_true")
     ensemble = Ensemble(
-        roots=_roots(node, inner, children[0], children[1], tree_ids),
+        roots=forest_roots(node, inner, children[0], children[1], len(np.unique(tree_ids))),
         mode=mode,
         feature=_ints(node, "nodes_featureids", count),
         threshold=_thresholds(node, count),
@@ -173,14 +173,14 @@ def _weights(node: OnnxNode, kind: str, targets: int, places: dict[tuple[int, in
     return weights
 
 
-def _roots(node: OnnxNode, inner: Any, true: Ints, false: Ints, tree_ids: Ints) -> Ints:
-    """Roots of a forest in which every node has one parent and every path ends in a leaf."""
+def forest_roots(node: OnnxNode, inner: Any, true: Ints, false: Ints, trees: int) -> Ints:
+    """Roots of a forest of so many trees in which every node has one parent and every path ends in a leaf."""
     children = np.concatenate([true[inner], false[inner]])
     if len(children) and children.min() < 0:
         raise node.refuse("a tree node has a child that does not exist")
     parents = np.bincount(children, minlength=len(inner))
     roots = np.flatnonzero(parents == 0)
-    if (parents > 1).any() or len(roots) != len(np.unique(tree_ids)) or len(roots) > MAX_TREES:
+    if (parents > 1).any() or len(roots) != trees or len(roots) > MAX_TREES:
         raise node.refuse(f"its nodes are no forest of at most {MAX_TREES} trees")
     reached, level = len(roots), roots
     for _ in range(MAX_DEPTH):

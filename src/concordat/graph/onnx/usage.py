@@ -23,7 +23,7 @@ __all__ = ["Usage", "usage_of"]
 
 _SAME = ("Cast", "Flatten", "Identity", "Reshape", "Scaler", "Squeeze", "Unsqueeze")
 _ENCODERS = ("OneHotEncoder", "LabelEncoder")
-_TREES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
+_TREES = ("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -76,7 +76,8 @@ def _coefficients(node: OnnxNode, columns: int) -> tuple[Array, Array]:
 
 def post_transform(node: OnnxNode) -> str:
     """The transformation of the raw scores."""
-    kind = str(node.attributes.get("post_transform", "NONE"))
+    given = node.attributes.get("post_transform", "NONE")
+    kind = ("NONE", "SOFTMAX", "LOGISTIC")[given] if given in (0, 1, 2) else str(given)
     if kind not in ("NONE", "LOGISTIC", "SOFTMAX"):
         raise node.refuse(f"no integer form of the post-transform {kind}", code="UnsupportedOperator")
     return kind

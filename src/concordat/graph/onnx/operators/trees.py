@@ -1,4 +1,4 @@
-"""TreeEnsembleClassifier and TreeEnsembleRegressor.
+"""TreeEnsembleClassifier, TreeEnsembleRegressor, and the newer TreeEnsemble.
 
 Two classes follow onnxruntime: one raw score per row; if no leaf is negative it is a probability and the second class
 needs more than a half; else it is a margin and the second class needs more than zero.
@@ -14,6 +14,7 @@ import numpy as np
 from concordat.graph.onnx import curves
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.ensemble import Ensemble, read_ensemble
+from concordat.graph.onnx.ensemble_v5 import read_ensemble_v5
 from concordat.graph.onnx.operators.activations import softmax_rows
 from concordat.graph.onnx.operators.dense import class_labels, post_transform
 from concordat.graph.onnx.operators.registry import Operator
@@ -35,8 +36,10 @@ def routes_missing(node: OnnxNode) -> bool:
 
 
 def _read(node: OnnxNode, columns: int) -> tuple[Ensemble, Floats]:
-    """Trees and base values of either operator."""
-    if node.op == "TreeEnsembleClassifier":
+    """Trees and base values of any of the operators."""
+    if node.op == "TreeEnsemble":
+        ensemble = read_ensemble_v5(node)
+    elif node.op == "TreeEnsembleClassifier":
         labels = class_labels(node, _LABELS)
         binary = len(labels) == 2
         if binary and any(node.attributes.get("class_ids", ())):
@@ -54,9 +57,9 @@ def _read(node: OnnxNode, columns: int) -> tuple[Ensemble, Floats]:
 
 def _factor(node: OnnxNode, ensemble: Ensemble) -> float:
     aggregate = node.attributes.get("aggregate_function", "SUM")
-    if aggregate not in ("SUM", "AVERAGE"):
+    if aggregate not in ("SUM", "AVERAGE", 0, 1):
         raise node.refuse(f"no integer form of the aggregate {aggregate!r}", code="UnsupportedOperator")
-    return 1.0 / len(ensemble.roots) if aggregate == "AVERAGE" else 1.0
+    return 1.0 / len(ensemble.roots) if aggregate in ("AVERAGE", 0) else 1.0
 
 
 def _raw(node: OnnxNode, rows: Array) -> tuple[Ensemble, Floats]:
@@ -114,6 +117,7 @@ def _lower_classifier(lowering: Lowering, node: OnnxNode, values: Sequence[Value
 
 
 OPERATORS = {
+    "TreeEnsemble": Operator(evaluate=_regressor, lower=_lower_regressor),
     "TreeEnsembleClassifier": Operator(evaluate=_classifier, lower=_lower_classifier),
     "TreeEnsembleRegressor": Operator(evaluate=_regressor, lower=_lower_regressor),
 }
