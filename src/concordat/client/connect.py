@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 from concordat.chain.accounts import Signer
 from concordat.chain.deployment import Deployment
@@ -34,6 +34,8 @@ __all__ = ["connect_home", "evm_ledger", "known_providers", "log_reader", "publi
 
 PAUSE_SECONDS = 0.05
 """Between two looks at an order one waits for."""
+MOST_LINKS = 64
+"""Providers to which connections are kept."""
 GIFT: Amount = usd("10000")
 """Tokens that a new account of a development chain gets."""
 
@@ -83,21 +85,22 @@ def log_reader(home: Home) -> LogReader:
 def known_providers(home: Home, ledger: EvmLedger) -> Callable[[], list[HttpProvider]]:
     """How to look up providers: those of this home by their files, then those that announced themselves on chain."""
     directory = Directory(ledger)
+    link = lru_cache(maxsize=MOST_LINKS)(HttpProvider)  # keeps its connections; a new httpx client takes 40 ms
 
     def look() -> list[HttpProvider]:
         doors = [json.loads(path.read_text()) for path in sorted(home.path.glob("nodes/*/door.json"))]
         found = {Address(from_hex(door["address"], length=20)): str(door["url"]) for door in doors}
         for entry in directory.providers():
             found.setdefault(entry.address, entry.url)
-        return [HttpProvider(url, address) for address, url in found.items()]
+        return [link(url, address) for address, url in found.items()]
 
     return look
 
 
 def public_data(home: Home, ledger: EvmLedger) -> PublicData:
     """Public data of this home; what is not there comes from providers' doors."""
-    providers = known_providers(home, ledger)
-    return PublicData(LocalContent(home.public), lambda: (door_holder(link.url) for link in providers()))
+    providers, holder = known_providers(home, ledger), lru_cache(maxsize=MOST_LINKS)(door_holder)
+    return PublicData(LocalContent(home.public), lambda: (holder(link.url) for link in providers()))
 
 
 def connect_home(home: Home, url: str, *, password: Callable[[str], str] | None = None) -> Network:
