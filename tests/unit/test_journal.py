@@ -68,9 +68,14 @@ def test_journal_with_foreign_bytes_raises_corruption_and_frees_the_lock(tmp_pat
 def test_journal_write_that_fails_keeps_the_old_state(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j.db")
     journal.set_item("offer", "1", "received", {"a": 1})
-    with pytest.raises(StorageError), journal.write("bad") as db:
-        db.execute("UPDATE item SET stage = 'executed'")
-        db.execute("INSERT INTO nowhere VALUES (1)")
+
+    def fail_half_way() -> None:
+        with journal.write("bad") as db:
+            db.execute("UPDATE item SET stage = 'executed'")
+            db.execute("INSERT INTO nowhere VALUES (1)")
+
+    with pytest.raises(StorageError):
+        fail_half_way()
     assert journal.item("offer", "1") == ("received", {"a": 1})
     journal.close()
 
@@ -81,9 +86,14 @@ def test_journal_interrupted_inside_a_write_keeps_the_old_state(tmp_path: Path) 
 
     journal = Journal(tmp_path / "j.db")
     journal.set_cursor("feed", {"next": 1})
-    with pytest.raises(Killed), journal.write("bad") as db:
-        journal.put_cursor(db, "feed", {"next": 2})
-        raise Killed
+
+    def die_half_way() -> None:
+        with journal.write("bad") as db:
+            journal.put_cursor(db, "feed", {"next": 2})
+            raise Killed
+
+    with pytest.raises(Killed):
+        die_half_way()
     assert journal.cursor("feed") == {"next": 1}
     journal.close()
 

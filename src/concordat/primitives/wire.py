@@ -1,7 +1,7 @@
 """Frozen dataclasses as JSON and back, strictly.
 
-Bytes are ``0x…`` strings, whole numbers are numbers, tuples are lists, enumerations their numbers, nested values objects.
-Reading refuses unknown, missing and ill-typed fields, so that one value has one form.
+Bytes are ``0x…`` strings, whole numbers are numbers, tuples are lists, enumerations their numbers, nested values are
+objects. Reading refuses unknown, missing and ill-typed fields, so that one value has one form.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Dimensions:
     """Words of the input."""
 
     def pack(self) -> Bytes32:
-        """``u8 program | u8 weights | u8 trace | u8 input | u32 nodes | u32 outStart | u32 outLeaves | u32 inLeaves``."""
+        """Four depths (u8), then nodes, output start, output leaves and input leaves (u32), then zeros."""
         return Bytes32(
             bytes([self.program_depth, self.weights_depth, self.trace_depth, self.input_depth])
             + b"".join(
@@ -106,7 +106,7 @@ class Manifest:
     kind: ArtifactKind
     """What it describes."""
     content: dict[str, Any]
-    """``name``, ``version``, ``licence``, ``parents`` (ids), ``files`` (name -> sha256), ``card``, ``input``, ``output`` …"""
+    """``name``, ``version``, ``licence``, ``parents`` (ids), ``files`` (name to SHA-256), ``card``, ``schema`` …"""
 
     def encode(self) -> bytes:
         """Canonical JSON."""
