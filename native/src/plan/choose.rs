@@ -11,7 +11,7 @@ use crate::plan::pointwise::{Pointwise, Rescale, Rule, View};
 use crate::plan::reduce::{Reduce, Reduction, Weighted};
 use crate::plan::survey::{Place, Survey};
 use crate::plan::tier::Tier;
-use crate::plan::{MAX_ELEMENTS, Plan, Port, Step, Unplanned};
+use crate::plan::{MAX_CONSTANTS, MAX_ELEMENTS, Plan, Port, Step, Unplanned};
 use crate::program::{Node, Op, Operand, Program, Space};
 
 /// Fewest elements of a row that are rescaled row by row.
@@ -80,6 +80,7 @@ impl Planner<'_> {
                     self.survey.unite(grove.features.iter().map(|feature| feature.0));
                     Recipe::Forest(grove)
                 }
+                (None, Some(linear)) if linear.constants() > MAX_CONSTANTS => return Err(Unplanned),
                 (None, Some(linear)) => Recipe::Linear(linear),
                 (None, None) => Recipe::Direct,
             };

@@ -20,6 +20,9 @@ const MAX_DEPTH: usize = 64;
 /// Most entries of the table of the leaves' values, beyond a few times the constants it is made from.
 const MAX_VALUES: usize = 1 << 20;
 
+/// Most conditions on the way to all leaves.
+const MAX_WANTS: usize = 1 << 22;
+
 /// A comparison of a feature with a constant.
 #[derive(Debug, Clone, Copy)]
 struct Condition {
@@ -83,6 +86,7 @@ fn conjunctions(survey: &Survey, regions: &[Option<Linear>], tests: &Node) -> Op
         return None;
     }
     let conditions = conditions(survey, &survey.program.nodes[scores.source])?;
+    let mut spare = MAX_WANTS;
     let leaf = |(number, ((_, sum), wanted)): (usize, (&Place, &i64))| {
         let row = scores.rows.get(*sum)?;
         let mut wants = BTreeMap::new();
@@ -91,6 +95,7 @@ fn conjunctions(survey: &Survey, regions: &[Option<Linear>], tests: &Node) -> Op
             if weight.unsigned_abs() != 1 || row.start + offset >= conditions.len() {
                 return None;
             }
+            spare = spare.checked_sub(1)?;
             wants.insert(row.start + offset, *weight == 1);
             greatest += i64::from(*weight == 1);
         }

@@ -289,3 +289,66 @@ fn pack<T: Clone + Default>(weights: &[Vec<i64>], steps: usize, width: usize, di
     }
     packed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whole numbers that look random, from `low` to `high`.
+    fn numbers(count: usize, (low, high): (i64, i64), seed: u64) -> Vec<i64> {
+        let mut state = seed;
+        let next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            low + ((state >> 33) as i64) % (high - low + 1)
+        };
+        std::iter::repeat_with(next).take(count).collect()
+    }
+
+    fn check(outputs: usize, length: usize, weights: (i64, i64), elements: (i64, i64)) {
+        let weights: Vec<Vec<i64>> = (0..outputs).map(|output| numbers(length, weights, output as u64 + 1)).collect();
+        let (rows, stride) = (8, length + 5);
+        let elements: Vec<i16> =
+            numbers(rows * stride, elements, 99).into_iter().map(|element| element as i16).collect();
+        let product = |at: usize| {
+            let row = &elements[at / outputs * stride..][..length];
+            row.iter().zip(&weights[at % outputs]).map(|(element, weight)| i64::from(*element) * weight).sum::<i64>()
+        };
+        let expected: Vec<i64> = (0..rows * outputs).map(product).collect();
+        for tier in ["plain", "avx2", "avx512"] {
+            let tier = Tier::up_to(tier).unwrap();
+            let matrix = Matrix::new(&weights, 1 << 15, tier).unwrap();
+            let mut found = vec![1; rows * outputs];
+            let factors = Factors { elements: &elements, stride, rows };
+            let mut totals = Totals { elements: &mut found, stride: outputs };
+            matrix.multiply(tier, factors, &mut Workspace::default(), &mut totals);
+            assert_eq!(found, expected, "{outputs} outputs of {length} elements, {tier:?}");
+        }
+    }
+
+    #[test]
+    fn product_with_small_constants_equals_the_sum_of_products() {
+        for (outputs, length) in [(1, 1), (3, 2), (16, 7), (17, 300), (70, 785)] {
+            check(outputs, length, (-128, 127), (-32768, 32767));
+        }
+    }
+
+    #[test]
+    fn product_with_large_constants_equals_the_sum_of_products() {
+        for (outputs, length) in [(1, 3), (16, 40), (33, 300), (70, 785)] {
+            check(outputs, length, (-32767, 32767), (-32768, 32767));
+        }
+    }
+
+    #[test]
+    fn product_of_extremes_equals_the_sum_of_products() {
+        for end in [-32767, 32767] {
+            check(5, 200, (end, end), (32767, 32767));
+            check(5, 200, (end, end), (-32768, -32768));
+        }
+    }
+
+    #[test]
+    fn constants_of_more_than_16_bits_are_refused() {
+        assert!(Matrix::new(&[vec![1 << 15]], 1, Tier::Plain).is_none());
+    }
+}

@@ -35,7 +35,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// Most rows that are worked on at a time: a multiple of the rows that a kernel takes together.
 const MAX_CHUNK_ROWS: usize = 384;
 /// Most elements of a program that is planned.
-const MAX_ELEMENTS: usize = 1 << 24;
+const MAX_ELEMENTS: usize = 1 << 22;
+/// Most constants of one linear region that is planned.
+const MAX_CONSTANTS: usize = 1 << 25;
 
 /// That no plan can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +154,10 @@ impl Plan {
             #[inline(always)]
             || {
                 memory.narrow(self.input.slot, 0..rows, inputs);
-                inputs.iter().fold(true, |fits, value| fits & (low <= *value) & (*value <= high))
+                let ends = inputs
+                    .iter()
+                    .fold((0, 0), |(least, most): (i64, i64), value| (least.min(*value), most.max(*value)));
+                low <= ends.0 && ends.1 <= high
             },
         );
         for step in &self.steps {
