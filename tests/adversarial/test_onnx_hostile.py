@@ -77,6 +77,7 @@ def refused(proto: onnx.ModelProto | bytes, rows: Any = ROWS, **options: Any) ->
     data = proto if isinstance(proto, bytes) else proto.SerializeToString()
     with pytest.raises(ModelError) as caught:
         import_onnx(data, calibration=rows, **options)
+    assert caught.value.hint
     return caught.value
 
 
@@ -342,6 +343,50 @@ def test_tree_of_unbounded_depth_is_refused() -> None:
         )
     )
     assert "deeper" in error.message
+
+
+def modern(**changes: Any) -> onnx.ModelProto:
+    attributes: dict[str, Any] = {
+        "n_targets": 1,
+        "tree_roots": [0],
+        "nodes_featureids": [1],
+        "nodes_modes": np.array([0], dtype=np.uint8),
+        "nodes_splits": np.array([0.25], dtype=np.float32),
+        "nodes_truenodeids": [0],
+        "nodes_falsenodeids": [1],
+        "nodes_trueleafs": [1],
+        "nodes_falseleafs": [1],
+        "leaf_targetids": [0, 0],
+        "leaf_weights": np.array([1.0, -1.0], dtype=np.float32),
+        **changes,
+    }
+    packed = {k: numpy_helper.from_array(v) if isinstance(v, np.ndarray) else v for k, v in attributes.items()}
+    proto = model([helper.make_node("TreeEnsemble", ["x"], ["y"], domain="ai.onnx.ml", **packed)])
+    proto.opset_import[1].version = 5
+    return proto
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tree_roots": [0, 0]},
+        {"tree_roots": [5]},
+        {"nodes_trueleafs": [0]},
+        {"nodes_truenodeids": [9]},
+        {"nodes_falsenodeids": [-1]},
+        {"nodes_modes": np.array([6], dtype=np.uint8)},
+        {"nodes_modes": [0]},
+        {"nodes_splits": np.array([0.5, 0.5], dtype=np.float32)},
+        {"leaf_targetids": [0, 1]},
+        {"leaf_weights": np.array([1.0], dtype=np.float32)},
+        {"n_targets": 0},
+        {"aggregate_function": 2},
+        {"post_transform": 4},
+    ],
+)
+def test_newer_tree_lists_that_are_no_forest_are_refused(changes: dict[str, Any]) -> None:
+    assert isinstance(import_onnx(modern().SerializeToString(), calibration=ROWS), ImportedModel)
+    assert "TreeEnsemble" in refused(modern(**changes)).message
 
 
 # -- attributes and calibration --------------------------------------------------------------------------------------

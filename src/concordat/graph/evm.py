@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from concordat.graph.elements import WORD, ElementType, words_needed
+from concordat.graph.elements import WORD, ElementType
 from concordat.graph.ir import Graph, Node, Op
 from concordat.primitives.encoding import ZERO32
 from concordat.primitives.errors import InputError, ModelError
@@ -110,13 +110,38 @@ def _not_native(why: str) -> ModelError:
 
 # -- gas of one node, by operation -------------------------------------------------------------------------------------
 
+_UNROLLED = (1, 2, 4)
+"""Blocks of a row for which the contract has a kernel of its own."""
+
 
 def _matmul(node: Node) -> int:
+    rows, cols = -(-node.n // node.cols), min(node.cols, node.n)
     if max(node.a.type, node.b.type) > ElementType.I16 or node.k < 4:
-        return node.n * (350 + 130 * node.k)
-    blocks = words_needed(node.k, node.b.type) + 1
-    spreads = node.n if node.cols > 1 and node.n > node.cols else -(-node.n // node.cols)
-    return node.n * (350 + 320 * blocks) + spreads * (700 + 3_500 * blocks)
+        return node.n * (350 + 130 * node.k) + 700 * rows
+    # The kernel reads every row of one operand once, and spreads the other's as often as it changes.
+    streamed = node.a if node.cols > 1 and node.a.col and not node.b.col else node.b
+    blocks = -(-node.k // streamed.type.per_word)
+    fitting = next((count for count in _UNROLLED if count >= blocks), blocks + 1)
+    spreads = 1 if rows == 1 or cols == 1 else max(rows, cols)
+    row = 110 + (150 if fitting in _UNROLLED else 200) * fitting
+    if node.out_type != streamed.type + 2:
+        row = 200 + 310 * blocks
+    if all(operand.col for operand in (node.a, node.b)) and cols > 1:
+        row, spreads = max(row, 200 + 310 * blocks), max(spreads, cols)
+        if node.a.row and node.b.row and rows > 1:
+            return node.n * (350 + 130 * node.k) + 700 * rows
+    return node.n * row + spreads * (1_500 + 1_800 * blocks)
+
+
+def _affine(node: Node) -> int:
+    rows = -(-node.n // node.cols)
+    packed = node.shift and node.n >= 8 * rows and node.out_type < ElementType.I64
+    near = all(
+        not operand.present or (operand.type >= ElementType.I32 and operand.col <= 1) for operand in node.operands
+    )
+    if packed and near and node.b.type <= ElementType.I32:
+        return 190 * node.n + 3_200 * rows
+    return 330 * node.n + 700 * rows
 
 
 def _each(gas: int) -> Callable[[Node], int]:
@@ -124,12 +149,12 @@ def _each(gas: int) -> Callable[[Node], int]:
 
 
 def _row(gas: int) -> Callable[[Node], int]:
-    return lambda node: node.n * (350 + gas * node.k)
+    return lambda node: node.n * (350 + gas * node.k) + 700 * -(-node.n // node.cols)
 
 
 _COSTS: dict[Op, Callable[[Node], int]] = {
     Op.MATMUL: _matmul,
-    Op.AFFINE: _each(330),
+    Op.AFFINE: _affine,
     Op.TABLE: _each(280),
     Op.SELECT: _each(330),
     Op.GATHER: _each(220),

@@ -46,9 +46,13 @@ def read_tensor(tensor: onnx.TensorProto) -> Array:
     for dimension in tensor.dims:
         count *= dimension
         if dimension < 0 or count > MAX_CONSTANT:
-            raise ModelError(f"The shape of {label!r} is negative or too large.", code="ModelTooLarge")
+            raise ModelError(
+                f"The shape of {label!r} is negative or too large.",
+                code="ModelTooLarge",
+                hint=f"One constant has at most {MAX_CONSTANT} elements.",
+            )
     if len(tensor.dims) > 8:
-        raise ModelError(f"{label!r} has {len(tensor.dims)} dimensions.", code="ModelTooLarge")
+        raise ModelError(f"{label!r} has {len(tensor.dims)} dimensions.", code="ModelTooLarge", hint="Flatten it.")
     if tensor.data_type == onnx.TensorProto.STRING:
         return _strings(tensor, label, count)
     if tensor.data_type not in _TYPES:

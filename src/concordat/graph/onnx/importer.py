@@ -160,7 +160,7 @@ def _bytes(source: bytes | Path | str) -> bytes:
     path = Path(source)
     try:
         if path.stat().st_size > MAX_FILE:
-            raise ModelError(f"{path} has more than {MAX_FILE} bytes.", code="ModelTooLarge")
+            raise ModelError(f"{path} has more than {MAX_FILE} bytes.", code="ModelTooLarge", hint="Export less.")
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.", code="NoFile", hint="Check the path.") from error

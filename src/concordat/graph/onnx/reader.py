@@ -32,6 +32,7 @@ MAX_NODES = 4_096
 MAX_COLUMNS = 1 << 16
 """Most numbers in one row of one input."""
 OLDEST_OPSET = 13
+_LOOK_IT_UP = "The guide docs/guides/models.md lists what has an integer form; onnx.checker.check_model finds damage."
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 _KINDS: dict[int, str] = {
     onnx.TensorProto.FLOAT: "float32",
@@ -82,7 +83,8 @@ class OnnxNode:
 
     def refuse(self, problem: str, *, hint: str = "", code: str = "BadOperator") -> ModelError:
         """Error that names this operator."""
-        return ModelError(f"{self.op} {self.name!r}: {problem}.", code=code, hint=hint, op=self.op, node=self.name)
+        text = f"{self.op} {self.name!r}: {problem}."
+        return ModelError(text, code=code, hint=hint or _LOOK_IT_UP, op=self.op, node=self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,11 @@ def _model(model: onnx.ModelProto) -> OnnxModel:
     if graph.sparse_initializer:
         raise _unsupported("sparse initialisers", "Export dense weights.")
     if not graph.node or len(graph.node) > MAX_NODES:
-        raise ModelError(f"A model has 1 to {MAX_NODES} operators, not {len(graph.node)}.", code="ModelTooLarge")
+        raise ModelError(
+            f"A model has 1 to {MAX_NODES} operators, not {len(graph.node)}.",
+            code="ModelTooLarge",
+            hint="Export a smaller model.",
+        )
     _check_opsets(model)
     constants = _constants(graph.initializer)
     inputs = tuple(_input(value) for value in graph.input if value.name not in constants)
@@ -180,7 +186,11 @@ def _check_opsets(model: onnx.ModelProto) -> None:
             hint=f"Export with target_opset={OLDEST_OPSET} or newer.",
         )
     if versions.get("ai.onnx.ml", 1) > 5:
-        raise ModelError(f"Opset {versions['ai.onnx.ml']} of ai.onnx.ml is not known.", code="NewOpset")
+        raise ModelError(
+            f"Opset {versions['ai.onnx.ml']} of ai.onnx.ml is not known.",
+            code="NewOpset",
+            hint='Export with target_opset={"": 18, "ai.onnx.ml": 3}.',
+        )
 
 
 def _constants(tensors: Iterable[onnx.TensorProto]) -> dict[str, Array]:
