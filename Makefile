@@ -49,7 +49,7 @@ check: setup ## format, lint, types, import layers, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --verbose >/dev/null || $(BIN)/lint-imports
 	@node_modules/.bin/forge fmt --check
-	@if command -v cargo >/dev/null 2>&1; then cd native && cargo fmt --check && cargo clippy -q --locked --all-targets -- -D warnings; fi
+	@if command -v cargo >/dev/null 2>&1; then cd native && cargo fmt --check && cargo clippy -q --locked --all-targets --features python -- -D warnings; fi
 	@echo "check: all kept"
 
 format: setup ## format Python, Solidity and Rust
