@@ -213,5 +213,6 @@ def _onnxruntime(model: ImportedModel, onnx_bytes: bytes, feeds: Mapping[str, Ar
 def _table(result: Any, classes: Sequence[str | int]) -> Array:
     """Scores as a table; ZipMap gives a list of mappings."""
     if isinstance(result, list):
-        return np.array([[row[name] for name in classes] for row in result], dtype=np.float64)
+        names = classes if set(classes) == set(result[0]) else tuple(result[0])
+        return np.array([[row[name] for name in names] for row in result], dtype=np.float64)
     return np.asarray(result, dtype=np.float64).reshape(len(result), -1)
