@@ -113,7 +113,7 @@ def test_affine_of_many_shapes_rounds_and_clamps_like_the_reference(harness: Any
     _same_traces(harness, cases)
 
 
-# -- through the executor itself ----------------------------------------------------------------------------------------
+# -- through the executor itself ---------------------------------------------------------------------------------------
 
 
 def _network(sizes: tuple[int, ...], weights: ElementType, seed: int) -> Graph:

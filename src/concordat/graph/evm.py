@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from concordat.graph.elements import WORD, ElementType
-from concordat.graph.ir import Graph, Node, Op
+from concordat.graph.ir import Graph, Node, Op, Operand
 from concordat.primitives.encoding import ZERO32
 from concordat.primitives.errors import InputError, ModelError
 from concordat.primitives.hashing import keccak256
@@ -115,22 +115,36 @@ _UNROLLED = (1, 2, 4)
 
 
 def _matmul(node: Node) -> int:
-    rows, cols = -(-node.n // node.cols), min(node.cols, node.n)
+    rows, cols, a_step, b_step = _flattened(node)
+    one_by_one = node.n * (350 + 130 * node.k) + 700 * rows
     if max(node.a.type, node.b.type) > ElementType.I16 or node.k < 4:
-        return node.n * (350 + 130 * node.k) + 700 * rows
-    # The kernel reads every row of one operand once, and spreads the other's as often as it changes.
-    streamed = node.a if node.cols > 1 and node.a.col and not node.b.col else node.b
+        return one_by_one
+    if not (a_step and b_step):
+        return _products(node, node.a if a_step else node.b, spreads=rows, neighbours=True)
+    if rows == 1:
+        return one_by_one if node.k < 32 else _products(node, node.b, spreads=node.n, neighbours=False)
+    if node.a.row and node.b.row:
+        return one_by_one
+    return _products(node, node.a if node.a.row else node.b, spreads=cols, neighbours=False)
+
+
+def _flattened(node: Node) -> tuple[int, int, int, int]:
+    """Rows, columns and the steps of A and B from column to column, as the contract runs through them."""
+    if node.cols == 1:
+        return 1, node.n, node.a.row, node.b.row
+    even = all(operand.row == node.cols * operand.col for operand in (node.a, node.b))
+    cols = node.n if even else min(node.cols, node.n)
+    return -(-node.n // cols), cols, node.a.col, node.b.col
+
+
+def _products(node: Node, streamed: Operand, *, spreads: int, neighbours: bool) -> int:
+    """One operand is spread so many times, and every row of the other streams by."""
     blocks = -(-node.k // streamed.type.per_word)
-    fitting = next((count for count in _UNROLLED if count >= blocks), blocks + 1)
-    spreads = 1 if rows == 1 or cols == 1 else max(rows, cols)
-    row = 110 + (150 if fitting in _UNROLLED else 200) * fitting
-    if node.out_type != streamed.type + 2:
-        row = 200 + 310 * blocks
-    if all(operand.col for operand in (node.a, node.b)) and cols > 1:
-        row, spreads = max(row, 200 + 310 * blocks), max(spreads, cols)
-        if node.a.row and node.b.row and rows > 1:
-            return node.n * (350 + 130 * node.k) + 700 * rows
-    return node.n * row + spreads * (1_500 + 1_800 * blocks)
+    row = 200 + 310 * blocks
+    if neighbours and node.out_type == streamed.type + 2:
+        fitting = next((count for count in _UNROLLED if count >= blocks), 0)
+        row = 110 + 150 * fitting if fitting else 310 + 200 * blocks
+    return node.n * row + spreads * (1_500 + 1_150 * blocks)
 
 
 def _affine(node: Node) -> int:

@@ -54,10 +54,10 @@ library Interpreter {
         _setDefaults(op);
         Registers.flatten();
         unchecked {
-            uint256 cols = _load(COLS);
-            for (uint256 left = _load(COUNT);;) {
+            uint256 cols = Registers.get(COLS);
+            for (uint256 left = Registers.get(COUNT);;) {
                 uint256 count = left < cols ? left : cols;
-                _row(op, _load(OUT) + count * _load(OUT_SIZE));
+                _row(op, Registers.get(OUT) + count * Registers.get(OUT_SIZE));
                 left -= count;
                 if (left == 0) return;
                 Registers.advance(count);
@@ -176,12 +176,6 @@ library Interpreter {
                 mstore(out, shl(mload(OUT_CUT), best))
                 a := add(a, mload(A_COL))
             }
-        }
-    }
-
-    function _load(uint256 register) private pure returns (uint256 value) {
-        assembly ("memory-safe") {
-            value := mload(register)
         }
     }
 }

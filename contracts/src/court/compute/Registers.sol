@@ -191,4 +191,18 @@ library Registers {
             mstore(OUT, add(mload(OUT), mul(count, mload(OUT_SIZE))))
         }
     }
+
+    /// @notice What a register holds.
+    function get(uint256 register) internal pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := mload(register)
+        }
+    }
+
+    /// @notice Writes a register.
+    function set(uint256 register, uint256 value) internal pure {
+        assembly ("memory-safe") {
+            mstore(register, value)
+        }
+    }
 }
