@@ -103,7 +103,9 @@ contract NativeExecutor is IEvidence {
         if (proof.length != size + 32 || output.length != 32 * file.outputWords) return false;
         if (Merkle.inputRoot(proof[:size], bytes32(proof[size:]), file.inputDepth()) != order.input) return false;
         (uint256 at, uint256 end) = _run(file, proof);
-        return _hash(at, end) == keccak256(output);
+        // In this order: hashing calldata copies it to free memory, which is where the trace lies.
+        bytes32 computed = _hash(at, end);
+        return computed == keccak256(output);
     }
 
     /// @notice What a registered model makes of an input, for whoever wants to know beforehand.
