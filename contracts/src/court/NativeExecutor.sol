@@ -103,9 +103,7 @@ contract NativeExecutor is IEvidence {
         if (proof.length != size + 32 || output.length != 32 * file.outputWords) return false;
         if (Merkle.inputRoot(proof[:size], bytes32(proof[size:]), file.inputDepth()) != order.input) return false;
         (uint256 at, uint256 end) = _run(file, proof);
-        // In this order: hashing calldata copies it to free memory, which is where the trace lies.
-        bytes32 computed = _hash(at, end);
-        return computed == keccak256(output);
+        return _hash(at, end) == keccak256(output);
     }
 
     /// @notice What a registered model makes of an input, for whoever wants to know beforehand.
@@ -115,7 +113,6 @@ contract NativeExecutor is IEvidence {
         if (file.nodes == 0) revert NotRegistered();
         if (input.length != 32 * file.inputWords()) revert InputLength();
         (uint256 at, uint256 end) = _run(file, input);
-        _takeMemory(end);
         output = new bytes(end - at);
         assembly ("memory-safe") {
             mcopy(add(output, 0x20), at, sub(end, at))
@@ -153,7 +150,8 @@ contract NativeExecutor is IEvidence {
         return ProgramFiles.read(at, end - at);
     }
 
-    /// @dev Lays the trace out in free memory, which nobody has written to, and fills it.
+    /// @dev Lays the trace out in free memory, which nobody has written to, and fills it. All up to the end of the output is
+    /// then taken, so that nothing is copied over it (hashing calldata, for one, uses free memory).
     /// @return at Place of the output.
     function _run(ProgramFile memory file, bytes calldata input) private pure returns (uint256 at, uint256 end) {
         uint256 trace = _freeMemory();
@@ -164,6 +162,7 @@ contract NativeExecutor is IEvidence {
         Interpreter.run(file.program, file.nodes, trace, file.weights);
         at = trace + 32 * file.outputStart;
         end = at + 32 * file.outputWords;
+        _takeMemory(end);
     }
 
     // -- memory and code ---------------------------------------------------------------------------------------------
