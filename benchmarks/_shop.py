@@ -1,0 +1,147 @@
+"""A market of processes in a temporary home, a client of it, and a watch that times what is seen on chain."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from concordat.chain.events import Read
+from concordat.chain.ledger import EvmLedger
+from concordat.client.connect import connect_home
+from concordat.client.home import Home
+from concordat.client.network import Network
+from concordat.client.orders import PlacedOrder
+from concordat.client.registry import PublishedModel
+from concordat.node.supervisor import NodeSpec, Supervisor
+from concordat.primitives.units import OrderId, Seconds, usd
+from concordat.protocol.events import Delivered, Paid
+from concordat.protocol.evidence import FraudProvable, Native
+from concordat.testing.small import small_model
+
+__all__ = ["Shop", "Watch", "open_shop"]
+
+ROW = {"income": 5200, "debt": 900, "age": 44, "years": 3}
+PRICE = usd("0.05")
+LOOK_SECONDS = 0.01
+"""Between two looks at the chain."""
+BLOCK_SECONDS = 0.25
+"""Between two blocks while payments are waited for."""
+PATIENCE_SECONDS = 60.0
+"""How long the last payment is waited for."""
+
+
+class Shop:
+    """One client's view of a market.
+
+    Parameters
+    ----------
+    network : Network
+        Connection to it.
+    model : PublishedModel
+        What is bought.
+    """
+
+    def __init__(self, network: Network, model: PublishedModel) -> None:
+        ledger = network.orders.ledger
+        assert isinstance(ledger, EvmLedger), "the market is on a chain"
+        self.ledger, self.network, self.model = ledger, network, model
+        self._providers = [link.address for link in network.providers()]
+
+    def place(self, number: int, window: Seconds) -> PlacedOrder:
+        """The order of that number: providers in turn, native execution and challenge windows in turn."""
+        turn, provider = divmod(number, len(self._providers))
+        return self.network.orders.place(
+            self.model,
+            ROW,
+            pay=PRICE,
+            evidence=FraudProvable() if turn % 2 else Native(),
+            window=window,
+            provider=self._providers[provider],
+        )
+
+
+@contextmanager
+def open_shop(providers: int) -> Iterator[Shop]:
+    """A running market, seen by a client, with a small model published in it."""
+    with tempfile.TemporaryDirectory(prefix="concordat-market-") as folder:
+        names = [f"provider-{number + 1}" for number in range(providers)]
+        nodes = [NodeSpec(role="provider", name=name) for name in names]
+        nodes += [NodeSpec(role=role, name=role) for role in ("challenger", "keeper")]
+        home = Home(Path(folder))
+        supervisor = Supervisor(home, tuple(nodes))
+        try:
+            supervisor.start()
+            url = json.loads(home.running.read_text())["url"]
+            with connect_home(home, url) as network:
+                model = network.registry.publish(small_model(), signer="lender")
+                assert isinstance(model, PublishedModel)
+                yield Shop(network, model)
+        finally:
+            supervisor.stop()
+
+
+class Watch:
+    """Notes when deliveries and payments are first seen on chain; a thread of its own looks."""
+
+    def __init__(self, ledger: EvmLedger) -> None:
+        self._ledger = ledger
+        self.delivered: dict[OrderId, float] = {}
+        """When each order's delivery was seen."""
+        self.paid: dict[OrderId, float] = {}
+        """When each order's payment was seen."""
+        self._stop = threading.Event()
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def wait(self, orders: Sequence[OrderId], *, paid: bool) -> float:
+        """When the last of some orders was delivered, or paid.
+
+        A chain that mines on demand stands still when nobody sends anything; while payments are waited for, blocks come
+        as regularly as they do elsewhere, and let the windows pass.
+
+        Raises
+        ------
+        TimeoutError
+            If that takes too long.
+        """
+        seen = self.paid if paid else self.delivered
+        end = time.perf_counter() + PATIENCE_SECONDS
+        while not self._saw(seen, orders):
+            if time.perf_counter() > end:
+                missing = sum(order not in seen for order in orders)
+                raise TimeoutError(f"{missing} of {len(orders)} orders are not through after {PATIENCE_SECONDS:g} s.")
+            if paid:
+                self._ledger.endpoint.call("evm_mine")
+        return max(seen[order] for order in orders)
+
+    def _saw(self, seen: dict[OrderId, float], orders: Sequence[OrderId]) -> bool:
+        """Whether all of them are there within one block's time."""
+        with self._news:
+            return self._news.wait_for(lambda: all(order in seen for order in orders), BLOCK_SECONDS)
+
+    def _look(self) -> None:
+        follower = self._ledger.follower()
+        while not self._stop.wait(LOOK_SECONDS):
+            for step in follower.poll():
+                events = [placed.event for placed in self._ledger.placed(step.logs)] if isinstance(step, Read) else []
+                now = time.perf_counter()
+                with self._news:
+                    for event in events:
+                        if isinstance(event, Delivered):
+                            self.delivered.setdefault(event.order_id, now)
+                        elif isinstance(event, Paid):
+                            self.paid.setdefault(event.order_id, now)
+                    self._news.notify_all()
