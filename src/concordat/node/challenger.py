@@ -22,7 +22,7 @@ from concordat.node.outbox import Outbox
 from concordat.node.recent import Recent
 from concordat.node.turns import Turns
 from concordat.primitives.encoding import from_hex, to_hex
-from concordat.primitives.errors import CorruptionError, InputError, NotFoundError, ProtocolError
+from concordat.primitives.errors import CorruptionError, DisputeError, InputError, NotFoundError, ProtocolError
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Bytes32, OrderId
 from concordat.primitives.wire import from_wire, to_wire
@@ -106,7 +106,8 @@ class Challenger:
         elif isinstance(event, Delivered):
             self._note_delivery(event, [block, placed.index])
         elif isinstance(event, Paid | Slashed | Cancelled):
-            self._note_end(to_hex(event.order_id), block)
+            mine = isinstance(event, Slashed) and event.challenger == self.outbox.sender
+            self._note_end(to_hex(event.order_id), block, "shown" if mine else "over")
         elif isinstance(event, Move) and event.challenger == self.outbox.sender:
             self._note_move(event, [block, placed.index])
 
@@ -125,10 +126,10 @@ class Challenger:
         }
         self.journal.set_item("delivery", key, "seen", body, due=0, block=place[0])
 
-    def _note_end(self, key: str, block: int) -> None:
+    def _note_end(self, key: str, block: int, end: str) -> None:
         item = self.journal.item("delivery", key)
         if item is not None:
-            self.journal.set_item("delivery", key, "over" if item[0] in ACTIVE else item[0], block=block)
+            self.journal.set_item("delivery", key, end if item[0] in ACTIVE else item[0], block=block)
             self.outbox.settle(key)
 
     def _note_move(self, event: Move, place: list[int]) -> None:
@@ -176,6 +177,11 @@ class Challenger:
         """Look again a little later; an event may come first."""
         self.journal.set_item("delivery", key, stage, due=self.ledger.now() + LOOK_AGAIN)
         return 0
+
+    def _sent(self, key: str, stage: str) -> int:
+        """Only the event moves it on: a receipt may be of a block that is gone before anybody read it."""
+        self._wait(key, stage)
+        return 1
 
     def _order(self, key: str) -> Order | None:
         item = self.journal.item("order", key)
@@ -229,18 +235,20 @@ class Challenger:
 
     def _prove(self, key: str, body: dict[str, Any], order: Order, proof: ElementProof | OutputProof) -> int:
         name, salt = OrderId(from_hex(key)), Bytes32(from_hex(body["salt"]))
-        digest = find_digest(name, proof.tile, self.outbox.sender, salt)
-        find = f"find:{key}:{proof.tile}"
-        if not self.outbox.done(find):
-            self.outbox.send(find, CommitFind(digest=digest))
+        find, commitment = f"find:{key}:{proof.tile}", find_digest(name, proof.tile, self.outbox.sender, salt)
+        if self.outbox.send(find, CommitFind(digest=commitment)) is not None:
             return 1
         kind = ProveOutput if isinstance(proof, OutputProof) else ProveElement
         header, model = self._header(body), self.public.commitment(order.model)
         shown: Message = kind(order=order, header=header, model=model, proof=proof, salt=salt)  # type: ignore[arg-type]
-        if not self._send(f"prove:{key}", shown, key, body):
+        try:
+            sent = self._send(f"prove:{key}", shown, key, body)
+        except DisputeError as error:
+            if error.code != "FindNotCommitted":
+                raise
+            self.outbox.send(find, CommitFind(digest=commitment), again=True)  # a re-organisation took it
             return 1
-        self.journal.set_item("delivery", key, "shown")
-        return 1
+        return self._sent(key, "disputed" if "leaf" in body else "wrong") if sent else 1
 
     def _send(self, intent: str, message: Message, key: str, body: dict[str, Any]) -> bool:
         """Carry it out; a refusal that will last ends the challenge."""
@@ -263,9 +271,7 @@ class Challenger:
     def _open(self, key: str, body: dict[str, Any], order: Order) -> int:
         model = self.public.commitment(order.model)
         message = OpenDispute(order=order, header=self._header(body), model=model)
-        if self._send(f"open:{key}", message, key, body):
-            self._wait(key, "wrong")  # the event moves it on
-        return 1
+        return self._sent(key, "wrong") if self._send(f"open:{key}", message, key, body) else 1
 
     def _dispute(self, key: str, body: dict[str, Any], order: Order) -> int:
         dissection = self._dissection(body, order)
@@ -273,17 +279,15 @@ class Challenger:
             return self._wait(key, "disputed")
         if len(body["rows"]) > len(body["picks"]):
             message = Pick(order=order, children=dissection.rows[-1], index=dissection.picks[-1])
-            if self._send(f"pick:{key}:{len(dissection.picks) - 1}", message, key, body):
-                self._wait(key, "disputed")
-            return 1
+            sent = self._send(f"pick:{key}:{len(dissection.picks) - 1}", message, key, body)
+            return self._sent(key, "disputed") if sent else 1
         if "leaf" in body:
             return self._prove(key, body, order, dissection.proof(from_hex(body["leaf"])))
         if self.ledger.now() <= body["deadline"]:
             self.journal.set_item("delivery", key, "disputed", due=body["deadline"] + 1)
             return 0
-        if self._send(f"timeout:{key}", TimeOut(order=order, challenger=self.outbox.sender), key, body):
-            self.journal.set_item("delivery", key, "shown")
-        return 1
+        sent = self._send(f"timeout:{key}", TimeOut(order=order, challenger=self.outbox.sender), key, body)
+        return self._sent(key, "disputed") if sent else 1
 
     def _dissection(self, body: dict[str, Any], order: Order) -> Dissection | None:
         found = self._honest(order)

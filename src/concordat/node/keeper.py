@@ -146,7 +146,7 @@ class Keeper:
         order, challenger = from_wire(Order, item[1]["order"]), Address(from_hex(challenger_key, length=20))
         status = self.ledger.state(OrderId(from_hex(order_key))).status
         if status is OrderStatus.SLASHED:
-            return self._close(key, order, challenger)
+            return self._close(key, order, challenger, now)
         if status.terminal:
             self.journal.set_item("dispute", key, "over")
             return 0
@@ -158,12 +158,15 @@ class Keeper:
         self.journal.set_item("dispute", key, "open", due=max(body["deadline"] + 1, now + LOOK_AGAIN))
         return 0
 
-    def _close(self, key: str, order: Order, challenger: Address) -> int:
+    def _close(self, key: str, order: Order, challenger: Address, now: int) -> int:
         """Give the bond back; the challenger may have done so himself."""
         try:
             self.outbox.send(f"close:{key}", CloseDispute(order=order, challenger=challenger), again=True)
         except ProtocolError as error:
             if error.code != "NoDispute":
                 raise
-        self.journal.set_item("dispute", key, "over")
+            self.journal.set_item("dispute", key, "over")
+            self.outbox.settle(key)
+            return 1
+        self.journal.set_item("dispute", key, "open", due=now + LOOK_AGAIN)  # the event ends it
         return 1

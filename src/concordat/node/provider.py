@@ -22,7 +22,7 @@ from concordat.graph.trace import trace_tree
 from concordat.node.feed import Feed
 from concordat.node.outbox import Outbox
 from concordat.node.recent import Recent
-from concordat.node.respondent import Respondent
+from concordat.node.respondent import LOOK_AGAIN, Respondent
 from concordat.node.turns import Turns
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import CorruptionError, InputError, NotFoundError, OrderError, ProtocolError
@@ -39,6 +39,8 @@ from concordat.storage.journal import Journal
 
 __all__ = ["Provider", "Terms"]
 
+OPEN = ("received", "executed")
+"""Stages in which an offer needs the provider."""
 GRAPHS, TRACES = 32, 8
 """Validated programs and traces kept at hand."""
 LATER = frozenset({"WrongStatus", "InsufficientFree", "DisputesOpen"})
@@ -173,8 +175,12 @@ class Provider:
     def step(self) -> int:
         """Take every order and dispute one step further; returns how many things were done."""
         self._feed.take(self._note, undo=self._undo)
-        open_offers = self.journal.items("offer", "received", "executed")
-        return sum(map(self._take_turn, open_offers)) + self._respondent.step()
+        done = 0
+        if self.journal.has("offer", *OPEN) or self._respondent.waits:
+            now = self.ledger.now()
+            done = sum(map(self._take_turn, self.journal.items("offer", *OPEN, due=now)))
+            done += self._respondent.step(now)
+        return done
 
     def _take_turn(self, item: tuple[str, str, dict[str, Any]]) -> int:
         key, stage, body = item
@@ -231,11 +237,15 @@ class Provider:
         elif status is OrderStatus.FUNDED:
             message = Submit(order=offer.order, result=result)
         else:
-            self.journal.set_item("offer", key, "delivered")
-            return 1
+            return self._await_event(key)
         if self._try(f"deliver:{key}:{int(status)}", message, key):
-            self.journal.set_item("offer", key, "delivered")
+            self._await_event(key)
         return 1
+
+    def _await_event(self, key: str) -> int:
+        """Only the event makes it delivered: a receipt may be of a block that is gone before anybody read it."""
+        self.journal.set_item("offer", key, "executed", due=self.ledger.now() + LOOK_AGAIN)
+        return 0
 
     def _late(self, key: str, offer: Offer) -> bool:
         """Whether there is no time left to accept; the offer has lapsed then, and nobody has paid anything."""
@@ -255,7 +265,7 @@ class Provider:
     def _try(self, intent: str, message: Message, key: str) -> bool:
         """Send; a refusal that will last ends the offer, with the reason in the journal."""
         try:
-            self.outbox.send(intent, message)
+            self.outbox.send(intent, message, again=True)
         except ProtocolError as error:
             if error.code in LATER:
                 raise
@@ -301,7 +311,7 @@ class Provider:
         """What was accepted or delivered in blocks that are gone is looked at anew."""
         for key, stage, body in self.journal.touched("offer", block):
             if stage in ("delivered", "closed"):
-                self.journal.set_item("offer", key, "executed" if "result" in body else "received")
+                self.journal.set_item("offer", key, "executed" if "result" in body else "received", due=0)
         return self._respondent.undo(block)
 
     # -- disputes ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ moves a re-organisation threw out, knows what it owes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from concordat.client.offer import Offer
@@ -32,6 +33,9 @@ from concordat.protocol.messages import Message, Reveal, RevealLeaf
 from concordat.storage.journal import Journal
 
 __all__ = ["Respondent"]
+
+LOOK_AGAIN = 5
+"""Seconds after which something that was sent is looked at again, if no event has come of it."""
 
 Trace = tuple[bytes, MerkleTree]
 
@@ -60,7 +64,7 @@ class Respondent:
             if self._journal.item("offer", to_hex(event.order_id)) is not None:
                 body = {"picks": [], "from": placed.block, "last": [placed.block, placed.index]}
                 key = f"{to_hex(event.order_id)}:{to_hex(event.challenger)}"
-                self._journal.set_item("dispute", key, "mine to move", body, block=placed.block)
+                self._journal.set_item("dispute", key, "mine to move", body, due=0, block=placed.block)
         elif isinstance(event, ChildrenRevealed | ChildPicked | LeafRevealed | DisputeLost | DisputeClosed):
             self._note_move(event, [placed.block, placed.index])
 
@@ -76,7 +80,7 @@ class Respondent:
             stage, body["picks"] = "mine to move", [*body["picks"], event.index]
         elif isinstance(event, DisputeLost | DisputeClosed):
             stage = "over"
-        self._journal.set_item("dispute", key, stage, body, block=place[0])
+        self._journal.set_item("dispute", key, stage, body, due=0, block=place[0])
 
     def end(self, order: str, block: int) -> None:
         """The order has come to its end, and every dispute about it."""
@@ -92,12 +96,17 @@ class Respondent:
             first = min(first, body["from"])
         return first
 
-    def step(self) -> int:
-        """Answer whatever waits for an answer; returns how many moves were made."""
-        waiting = self._journal.items("dispute", "mine to move")
-        return sum(self._turns.take(key, lambda k=key, b=body: self._move(k, b)) for key, _, body in waiting)  # type: ignore[misc]
+    @property
+    def waits(self) -> bool:
+        """Whether a move is ours."""
+        return self._journal.has("dispute", "mine to move")
 
-    def _move(self, key: str, body: dict[str, Any]) -> int:
+    def step(self, now: int) -> int:
+        """Answer whatever waits for an answer; returns how many moves were made."""
+        waiting = self._journal.items("dispute", "mine to move", due=now)
+        return sum(self._turns.take(key, partial(self._move, key, body, now)) for key, _, body in waiting)
+
+    def _move(self, key: str, body: dict[str, Any], now: int) -> int:
         order_key, challenger_key = key.split(":")
         item = self._journal.item("offer", order_key)
         assert item is not None, "disputes are noted for offers that were taken"
@@ -119,5 +128,5 @@ class Respondent:
                 raise
             self._journal.set_item("dispute", key, "over")
             return 1
-        self._journal.set_item("dispute", key, "theirs to move")
+        self._journal.set_item("dispute", key, "mine to move", due=now + LOOK_AGAIN)  # the event makes it theirs
         return 1

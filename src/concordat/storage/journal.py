@@ -211,6 +211,11 @@ class Journal:
             query, arguments = f"{query} AND due <= ?", [*arguments, str(due)]
         return self._items(f"{query} ORDER BY rowid", arguments)
 
+    def has(self, kind: str, *stages: str) -> bool:
+        """Whether there is any item of a kind in one of the stages."""
+        query = f"SELECT 1 FROM item WHERE kind = ? AND stage IN ({', '.join('?' * len(stages))}) LIMIT 1"
+        return bool(self._read(query, (kind, *stages)))
+
     def touched(self, kind: str, block: int) -> list[tuple[str, str, dict[str, Any]]]:
         """Items of a kind that a block or a later one touched last."""
         return self._items(

@@ -133,7 +133,7 @@ class Undertaker:
         return status == -signal.SIGKILL
 
 
-# -- the warm process and its children ----------------------------------------------------------------------------------
+# -- the warm process and its children ---------------------------------------------------------------------------------
 
 
 def _main(home: Home, url: str) -> None:
