@@ -121,7 +121,7 @@ class GraphBuilder:
         """The input vector; the first thing to ask for, once."""
         if self._nodes:
             raise ModelError("The input is the first node, and the only one.", code="BadProgram")
-        return self._emit(Op.INPUT, (1, n), kind)
+        return self.emit(Op.INPUT, (1, n), kind)
 
     def weights(self, values: ArrayLike, kind: ElementType | None = None) -> Ref:
         """Constants: a vector or a matrix of whole numbers. Equal blocks are stored once.
@@ -144,9 +144,14 @@ class GraphBuilder:
             self._blocks[block] = start
         rows, cols = array.shape
         return Ref(
-            space=Space.WEIGHTS, type=kind, start=self._blocks[block],
-            rows=rows, cols=cols, row=cols, interval=interval,
-        )  # fmt: skip
+            space=Space.WEIGHTS,
+            type=kind,
+            start=self._blocks[block],
+            rows=rows,
+            cols=cols,
+            row=cols,
+            interval=interval,
+        )
 
     # -- operations --------------------------------------------------------------------------------------------------
 
@@ -215,7 +220,7 @@ class GraphBuilder:
         if out_type is None:
             out_type = self._smallest_type(Op.AFFINE, shape, {**fields, "lo": low, "hi": high})
         fields |= {"lo": max(low, out_type.minimum), "hi": min(high, out_type.maximum)}
-        return self._emit(Op.AFFINE, shape, out_type, **fields)
+        return self.emit(Op.AFFINE, shape, out_type, **fields)
 
     def table(self, a: Ref, entries: ArrayLike, lo: int, out_type: ElementType | None = None) -> Ref:
         """Look-up of ``entries[clamp(a) - lo]`` elementwise.
@@ -231,10 +236,15 @@ class GraphBuilder:
         block = self.weights(entries)
         if block.rows not in (1, a.cols):
             raise ModelError(f"{block.rows} tables for {a.cols} columns.", code="BadShape")
-        return self._emit(
-            Op.TABLE, a.shape, out_type, a=a.spread(*a.shape),
-            b=block.operand(col=block.cols if block.rows > 1 else 0), lo=lo, hi=lo + block.cols - 1,
-        )  # fmt: skip
+        return self.emit(
+            Op.TABLE,
+            a.shape,
+            out_type,
+            a=a.spread(*a.shape),
+            b=block.operand(col=block.cols if block.rows > 1 else 0),
+            lo=lo,
+            hi=lo + block.cols - 1,
+        )
 
     def select(
         self,
@@ -247,27 +257,33 @@ class GraphBuilder:
         """``c`` (or 1) where ``a`` compares with ``b`` (a reference or a constant), else 0; elementwise."""
         other, constant = (b, 0) if isinstance(b, Ref) else (None, b)
         shape = _spread_shape([ref for ref in (a, other, c) if ref is not None])
-        return self._emit(
-            Op.SELECT, shape, out_type, flags=int(comparison), add=constant, a=a.spread(*shape),
-            b=other.spread(*shape) if other else ABSENT, c=c.spread(*shape) if c else ABSENT,
-        )  # fmt: skip
+        return self.emit(
+            Op.SELECT,
+            shape,
+            out_type,
+            flags=int(comparison),
+            add=constant,
+            a=a.spread(*shape),
+            b=other.spread(*shape) if other else ABSENT,
+            c=c.spread(*shape) if c else ABSENT,
+        )
 
     def max(self, a: Ref, out_type: ElementType | None = None) -> Ref:
         """Greatest element of each row, shape (rows, 1); any row length."""
         a = self._rows_contiguous(a)
         if a.cols <= MAX_ROW:
-            return self._emit(Op.MAX, (a.rows, 1), out_type, k=a.cols, a=a.operand(row=a.row))
+            return self.emit(Op.MAX, (a.rows, 1), out_type, k=a.cols, a=a.operand(row=a.row))
         count, width, step = _chunks(a.cols)
-        parts = self._emit(Op.MAX, (a.rows, count), None, k=width, a=a.operand(row=a.row, col=step))
+        parts = self.emit(Op.MAX, (a.rows, count), None, k=width, a=a.operand(row=a.row, col=step))
         return self.max(parts, out_type)
 
     def sum(self, a: Ref, out_type: ElementType | None = None) -> Ref:
         """Sum of each row, shape (rows, 1); any row length."""
         a = self._rows_contiguous(a)
         if a.cols <= MAX_ROW:
-            return self._emit(Op.SUM, (a.rows, 1), out_type, k=a.cols, a=a.operand(row=a.row))
+            return self.emit(Op.SUM, (a.rows, 1), out_type, k=a.cols, a=a.operand(row=a.row))
         whole, rest = divmod(a.cols, MAX_ROW)
-        parts = self._emit(Op.SUM, (a.rows, whole), None, k=MAX_ROW, a=a.operand(row=a.row, col=MAX_ROW))
+        parts = self.emit(Op.SUM, (a.rows, whole), None, k=MAX_ROW, a=a.operand(row=a.row, col=MAX_ROW))
         if not rest:
             return self.sum(parts, out_type)
         remainder = self.sum(a.part(cols=slice(whole * MAX_ROW, None)))
@@ -278,7 +294,7 @@ class GraphBuilder:
         a = self._rows_contiguous(a)
         if a.cols > MAX_ROW:
             raise ModelError(f"ARGMAX over {a.cols} elements; at most {MAX_ROW}.", code="RowTooLong")
-        return self._emit(Op.ARGMAX, (a.rows, 1), out_type, k=a.cols, a=a.operand(row=a.row))
+        return self.emit(Op.ARGMAX, (a.rows, 1), out_type, k=a.cols, a=a.operand(row=a.row))
 
     def gather(self, a: Ref, indexes: ArrayLike, out_type: ElementType | None = None) -> Ref:
         """Elements of a view, by their place in row-major order; the result has the shape of `indexes`."""
@@ -326,25 +342,38 @@ class GraphBuilder:
         assert place is not None  # a converted view is a region
         nodes = fill_gaps(self._nodes)
         graph = Graph(
-            nodes=nodes, weights=bytes(self._weights), input_elements=nodes[0].n,
-            output_node=place, output_elements=nodes[place].n,
-        )  # fmt: skip
+            nodes=nodes,
+            weights=bytes(self._weights),
+            input_elements=nodes[0].n,
+            output_node=place,
+            output_elements=nodes[place].n,
+        )
         validate(graph)
         return graph
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _emit(self, op: Op, shape: tuple[int, int], out_type: ElementType | None, **fields: Any) -> Ref:
-        """Append a node whose region has that shape."""
+    def emit(self, op: Op, shape: tuple[int, int], out_type: ElementType | None, **fields: Any) -> Ref:
+        """Append a node whose region has that shape: what every operation above ends in.
+
+        Parameters
+        ----------
+        op : Op
+            What it does.
+        shape : tuple of int
+            Rows and columns of its elements.
+        out_type : ElementType or None
+            How they are stored; the smallest type that holds them if left out.
+        **fields
+            The node's other fields (operands, ``k``, ``shift`` …), as of `Node`.
+        """
         kind = self._smallest_type(op, shape, fields) if out_type is None else out_type
         node = self._node(op, shape, kind, fields)
         interval = self._analysis.append(node)
         self._nodes.append(node)
         self._end = node.start + node.words
         rows, cols = shape
-        return Ref(
-            space=Space.TRACE, type=kind, start=node.start, rows=rows, cols=cols, row=cols, interval=interval
-        )  # fmt: skip
+        return Ref(space=Space.TRACE, type=kind, start=node.start, rows=rows, cols=cols, row=cols, interval=interval)
 
     def _node(self, op: Op, shape: tuple[int, int], kind: ElementType, fields: dict[str, Any]) -> Node:
         n = shape[0] * shape[1]
@@ -369,9 +398,9 @@ class GraphBuilder:
         return a if a.col == 1 or a.cols == 1 else self.convert(a, a.type)
 
     def _matmul_part(self, a: Ref, b: Ref, out_type: ElementType | None) -> Ref:
-        return self._emit(
+        return self.emit(
             Op.MATMUL, (a.rows, b.rows), out_type, k=a.cols, a=a.operand(row=a.row), b=b.operand(col=b.row)
-        )  # fmt: skip
+        )
 
     def _chunked_matmul(self, a: Ref, weights: Integers, out_type: ElementType | None) -> Ref:
         """A long row times constants: partial sums side by side, then their sums.
@@ -385,10 +414,14 @@ class GraphBuilder:
         cut = np.stack([weights[:, j * step : j * step + width] for j in range(count)], axis=1)
         cut[:, 1:, : width - step] = 0
         block = self.weights(cut.reshape(outputs, count * width), ElementType.holding(*_ends(weights)))
-        parts = self._emit(
-            Op.MATMUL, (outputs, count), None, k=width,
-            a=a.operand(col=step), b=block.operand(row=count * width, col=width),
-        )  # fmt: skip
+        parts = self.emit(
+            Op.MATMUL,
+            (outputs, count),
+            None,
+            k=width,
+            a=a.operand(col=step),
+            b=block.operand(row=count * width, col=width),
+        )
         return self.sum(parts, out_type).reshape(1, outputs)
 
     def _gather_at(self, a: Ref, offsets: Integers, out_type: ElementType | None) -> Ref:
@@ -396,7 +429,7 @@ class GraphBuilder:
         rows, cols = offsets.shape
         block = self.weights(offsets)
         kind = a.type if out_type is None else out_type
-        return self._emit(Op.GATHER, (rows, cols), kind, a=a.operand(), b=block.operand(row=cols, col=1))
+        return self.emit(Op.GATHER, (rows, cols), kind, a=a.operand(), b=block.operand(row=cols, col=1))
 
 
 def _spread_shape(refs: Sequence[Ref]) -> tuple[int, int]:

@@ -120,7 +120,7 @@ def _products(builder: GraphBuilder, rows: Ref, blocks: Any) -> Ref:
         part = blocks[:, :, begin : begin + MAX_ROW]
         k = part.shape[2]
         weights = builder.weights(part.reshape(trees * outputs, k).astype(np.int64))
-        found = builder._emit(
+        found = builder.emit(
             Op.MATMUL,
             (trees, outputs),
             None,
@@ -141,7 +141,7 @@ def _given(builder: GraphBuilder, reached: Ref, values: Any) -> Ref:
         part = values[:, :, begin : begin + MAX_ROW]
         k = part.shape[2]
         weights = builder.weights(part.reshape(targets * trees, k), ElementType.I32)
-        found = builder._emit(
+        found = builder.emit(
             Op.MATMUL,
             (targets, trees),
             None,
