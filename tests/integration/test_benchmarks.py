@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -12,7 +13,10 @@ from typing import Any
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "benchmarks"
+ROW = re.compile(r"^\|[^|]*\| `(\w+)` \|[^|]*\| ([\d.,]+) \|", re.MULTILINE)
+"""A row of the page's table of gas: key and our figure."""
 
 pytestmark = pytest.mark.chain
 
@@ -92,6 +96,13 @@ def test_table_of_gas_has_every_figure_and_no_peer_without_one(gas: ModuleType, 
     assert set(gas.FIGURES) <= set(figures)
     assert set(gas.PEERS) <= set(gas.FIGURES)
     assert gas.table(figures).row_count >= len(gas.FIGURES)
+
+
+def test_page_about_benchmarks_says_what_is_measured(gas: ModuleType, figures: dict[str, Any]) -> None:
+    page = dict(ROW.findall((ROOT / "docs" / "benchmarks.md").read_text()))
+    assert list(page) == list(gas.FIGURES)
+    for key, text in page.items():
+        assert float(text.replace(",", "")) == pytest.approx(figures[key], rel=0.02), key
 
 
 def test_market_benchmark_of_a_few_orders_measures_every_figure(load: Any) -> None:
