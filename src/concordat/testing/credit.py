@@ -90,7 +90,7 @@ def train_credit(kind: str = "network", *, seed: int = 7) -> CreditExample:
         stratify=rows["approve"],
     )
     final = {
-        "network": MLPClassifier((32, 16), random_state=seed, max_iter=150, alpha=30.0, solver="lbfgs"),
+        "network": MLPClassifier((32, 16), random_state=seed, max_iter=1000, alpha=30.0, solver="lbfgs"),
         "logistic": LogisticRegression(max_iter=1000),
         "boosting": GradientBoostingClassifier(n_estimators=40, max_depth=3, random_state=seed),
     }[kind]
