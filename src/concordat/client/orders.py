@@ -25,7 +25,7 @@ from concordat.primitives.signatures import receive_authorization_digest, releas
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp, minutes, show_usd
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.bond import bond_for
-from concordat.protocol.evidence import AnyOf, EvidenceKind, FraudProvable, Native, Policy, decode_policy, encode_policy
+from concordat.protocol.evidence import AnyOf, EvidenceKind, FraudProvable, Native, Policy, encode_policy, kinds_named
 from concordat.protocol.execution import input_root
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import Funding, FundingMode, Release
@@ -195,7 +195,8 @@ class Orders:
             )
         block = self.ledger.head()
         self._journal.set_item("order", to_hex(name), "offered", {"offer": to_wire(offer), "block": block})
-        if EvidenceKind.FRAUD_PROVABLE in _kinds(offer.order.evidence):
+        # A native proof shows the input to everybody, too; and a provider who delivers without one must be watched.
+        if kinds_named(offer.order.evidence) & {EvidenceKind.NATIVE, EvidenceKind.FRAUD_PROVABLE}:
             self._public.put_opening(offer.order.input, offer.opening)
         link.offer(offer)
         return PlacedOrder(self, offer, name, block)
@@ -300,7 +301,3 @@ class PlacedOrder:
 
 def _model_id(model: PublishedModel | bytes) -> ModelId:
     return model.id if isinstance(model, PublishedModel) else ModelId(model)
-
-
-def _kinds(evidence: bytes) -> set[EvidenceKind]:
-    return {kind for clause in decode_policy(evidence).clauses for kind in clause}

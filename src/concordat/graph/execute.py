@@ -24,7 +24,7 @@ from concordat.graph.ir import Comparison, Graph, Node, Op, Operand, Space
 from concordat.primitives.errors import InputError
 from concordat.primitives.native import rust
 
-__all__ = ["Execution", "run", "run_outputs"]
+__all__ = ["Execution", "check_input", "run", "run_outputs"]
 
 _BATCH_ELEMENTS = 1 << 23
 _EXACT_FLOAT = 1 << 53
@@ -78,16 +78,22 @@ def run(graph: Graph, input_words: bytes, *, reference: bool = False) -> Executi
         If the input has the wrong length or something after its last element.
     """
     _validated(graph)
+    check_input(graph, input_words)
+    if rust is not None and not reference:
+        trace: bytes = _twin(graph).trace(input_words)
+        return Execution(graph=graph, trace=trace[: graph.trace_words * WORD])
+    node = graph.nodes[0]
+    inputs = unpack_elements(input_words, node.out_type, node.n)
+    return Execution(graph=graph, trace=_Memory(graph, inputs[None, :]).execute().tobytes())
+
+
+def check_input(graph: Graph, input_words: bytes) -> None:
+    """Raise `InputError` unless these are packed elements of the program's input, with zeros behind them."""
     node = graph.nodes[0]
     if len(input_words) != node.words * WORD:
         raise InputError(f"The input has {len(input_words)} bytes, not {node.words * WORD}.", code="InputLength")
     if any(input_words[node.n * node.out_type.bytes :]):
         raise InputError("There is something after the last element of the input.", code="InputPadding")
-    if rust is not None and not reference:
-        trace: bytes = _twin(graph).trace(input_words)
-        return Execution(graph=graph, trace=trace[: graph.trace_words * WORD])
-    inputs = unpack_elements(input_words, node.out_type, node.n)
-    return Execution(graph=graph, trace=_Memory(graph, inputs[None, :]).execute().tobytes())
 
 
 def run_outputs(graph: Graph, inputs: ArrayLike, *, reference: bool = False) -> Integers:

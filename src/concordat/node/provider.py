@@ -8,7 +8,6 @@ delivered is delivered, and one that a re-organisation threw out is delivered ag
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from concordat.client.offer import Offer
@@ -19,21 +18,22 @@ from concordat.graph.execute import Execution, run
 from concordat.graph.intervals import validate
 from concordat.graph.ir import Graph
 from concordat.graph.trace import trace_tree
+from concordat.node.admission import Terms, check_order, check_work
 from concordat.node.feed import Feed
 from concordat.node.outbox import Outbox
 from concordat.node.recent import Recent
 from concordat.node.respondent import LOOK_AGAIN, Respondent
 from concordat.node.turns import Turns
-from concordat.primitives.encoding import from_hex, to_hex
-from concordat.primitives.errors import CorruptionError, InputError, NotFoundError, OrderError, ProtocolError
+from concordat.primitives.encoding import ZERO32, from_hex, to_hex
+from concordat.primitives.errors import CorruptionError, InputError, NotFoundError, ProtocolError
 from concordat.primitives.merkle import MerkleTree
-from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds
+from concordat.primitives.units import Address, Bytes32, ModelId, OrderId
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.events import Accepted, Cancelled, Delivered, Expired, Paid, Slashed
-from concordat.protocol.evidence import EvidenceKind, decode_policy
+from concordat.protocol.evidence import EvidenceKind, decode_policy, kinds_named
 from concordat.protocol.execution import Result
 from concordat.protocol.ledger import Ledger, Placed
-from concordat.protocol.messages import Accept, AcceptAndProve, AcceptAndSubmit, Message, Submit
+from concordat.protocol.messages import Accept, AcceptAndProve, AcceptAndSubmit, Message, Prove, Submit
 from concordat.protocol.order import OrderStatus, order_id
 from concordat.storage.journal import Journal
 
@@ -45,22 +45,6 @@ GRAPHS, TRACES = 32, 8
 """Validated programs and traces kept at hand."""
 LATER = frozenset({"WrongStatus", "InsufficientFree", "DisputesOpen"})
 """Refusals that need not last: something is under way, or the stake is at risk in other orders just now."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a provider works for."""
-
-    price: Amount
-    """Least price of a decision."""
-    bond_limit: Amount
-    """Most that it puts at risk for one order."""
-    window_limit: Seconds = Seconds(7 * 86400)
-    """Longest challenge window it waits for its money."""
-    delivery_margin: Seconds = Seconds(2)
-    """Least time it wants between acceptance and delivery."""
-    fund_first: bool = False
-    """Accept before working (two transactions more certain, one more expensive)."""
 
 
 class Provider:
@@ -125,7 +109,7 @@ class Provider:
         Raises
         ------
         OrderError
-            If it is for somebody else, too cheap, too late, or its input does not open.
+            If it is not worth taking (`concordat.node.admission`).
         """
         name = order_id(offer.order, self.ledger.domain)
         if self.journal.item("offer", to_hex(name)) is None:
@@ -134,31 +118,9 @@ class Provider:
         return name
 
     def _check(self, offer: Offer) -> None:
-        order, terms, now = offer.order, self.terms, self.ledger.now()
-        refusals = [
-            (order.provider != self.address, "NotProvider", "The order names another provider."),
-            (
-                order.price < terms.price,
-                "PriceTooLow",
-                f"This provider asks {terms.price}, the order pays {order.price}.",
-            ),
-            (order.bond > terms.bond_limit, "BondTooHigh", f"The bond {order.bond} is above {terms.bond_limit}."),
-            (order.window > terms.window_limit, "WindowTooLong", f"The window {order.window} s is too long."),
-            (now > order.accept_by, "OfferExpired", "The offer has expired."),
-            (now + terms.delivery_margin > order.deliver_by, "DeliveryTooSoon", "There is no time left to deliver."),
-            (not self._can_settle(offer), "NotInPolicy", "No evidence this provider can give satisfies the policy."),
-        ]
-        for refused, code, message in refusals:
-            if refused:
-                raise OrderError(message, code=code, hint="Ask for a new quote and sign a new order.")
-        graph = self.graph(order.model)
-        offer.opening.check(order.input, graph.input_depth)
-
-    def _can_settle(self, offer: Offer) -> bool:
-        able = {EvidenceKind.FRAUD_PROVABLE, EvidenceKind.CLIENT_RELEASE}
-        if self.native(offer.order.model):
-            able.add(EvidenceKind.NATIVE)
-        return any(clause <= able for clause in decode_policy(offer.order.evidence).clauses)
+        native = self.native(offer.order.model)
+        check_order(offer, self.terms, self.ledger, provider=self.address, native=native)
+        check_work(offer, self.graph(offer.order.model))
 
     def graph(self, model: bytes) -> Graph:
         """A validated program; executing an unvalidated one could not be defended in court."""
@@ -202,9 +164,12 @@ class Provider:
         return 1
 
     def work(self, offer: Offer) -> Result:
-        """Run the model, make the trace public, and say what came out."""
+        """Run the model, make the trace public if the input is, and say what came out."""
         execution = self.execute(offer)
-        root = self.publish(self.graph(offer.order.model), execution)
+        graph = self.graph(offer.order.model)
+        # A trace begins with the input, which is public only where the client has signed that watchers may see it.
+        public = EvidenceKind.FRAUD_PROVABLE in kinds_named(offer.order.evidence)
+        root = self.publish(graph, execution) if public else self._keep(graph, execution)
         return Result(trace_root=root, output=execution.output)
 
     def execute(self, offer: Offer) -> Execution:
@@ -213,9 +178,13 @@ class Provider:
 
     def publish(self, graph: Graph, execution: Execution) -> Bytes32:
         """Make the trace public and return its root."""
+        root = self._keep(graph, execution)
+        self.public.put_trace(root, execution.trace)
+        return root
+
+    def _keep(self, graph: Graph, execution: Execution) -> Bytes32:
         tree = trace_tree(graph, execution.trace)
         self._traces.put(tree.root, (execution.trace, tree))
-        self.public.put_trace(tree.root, execution.trace)
         return tree.root
 
     def _deliver(self, key: str, body: dict[str, Any]) -> int:
@@ -224,14 +193,8 @@ class Provider:
         if status is OrderStatus.NONE and self._late(key, offer):
             return 1
         message: Message
-        if status is OrderStatus.NONE and self._native_suffices(offer):
-            message = AcceptAndProve(
-                order=offer.order,
-                funding=offer.funding,
-                kind=EvidenceKind.NATIVE,
-                output=result.output,
-                proof=encode_native_proof(offer.opening.words, offer.opening.salt),
-            )
+        if status in (OrderStatus.NONE, OrderStatus.FUNDED) and self._native_suffices(offer):
+            message = self._native_delivery(offer, result, funded=status is OrderStatus.FUNDED)
         elif status is OrderStatus.NONE:
             message = AcceptAndSubmit(order=offer.order, funding=offer.funding, result=result)
         elif status is OrderStatus.FUNDED:
@@ -254,6 +217,13 @@ class Provider:
         self.journal.set_item("offer", key, "lapsed")
         self.outbox.settle(key)
         return True
+
+    @staticmethod
+    def _native_delivery(offer: Offer, result: Result, *, funded: bool) -> Message:
+        kind, proof = EvidenceKind.NATIVE, encode_native_proof(offer.opening.words, offer.opening.salt)
+        if funded:
+            return Prove(order=offer.order, kind=kind, output=result.output, trace_root=ZERO32, proof=proof)
+        return AcceptAndProve(order=offer.order, funding=offer.funding, kind=kind, output=result.output, proof=proof)
 
     def _native_suffices(self, offer: Offer) -> bool:
         clauses = decode_policy(offer.order.evidence).clauses

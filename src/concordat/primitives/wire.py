@@ -15,10 +15,13 @@ from typing import Any, TypeVar
 
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import InputError
+from concordat.primitives.units import Address, Bytes32, ModelId, OrderId
 
 __all__ = ["from_wire", "to_wire"]
 
 Value = TypeVar("Value")
+
+_LENGTHS: dict[Any, int] = {Bytes32: 32, ModelId: 32, OrderId: 32, Address: 20}
 
 
 def to_wire(value: Any) -> Any:
@@ -54,6 +57,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _read(kind: Any, data: Any, where: str) -> Any:
+    length = _LENGTHS.get(kind) if isinstance(kind, typing.NewType) else None
     while isinstance(kind, typing.NewType):
         kind = kind.__supertype__
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
@@ -69,7 +73,7 @@ def _read(kind: Any, data: Any, where: str) -> Any:
             raise InputError(f"{where} is not a list.", code="BadWire")
         return tuple(_read(typing.get_args(kind)[0], item, where) for item in data)
     if kind is bytes:
-        return from_hex(data)
+        return from_hex(data, length=length)
     if isinstance(kind, type) and issubclass(kind, enum.IntEnum):
         return _read_enum(kind, data, where)
     if kind in (bool, int, str) and type(data) is kind:

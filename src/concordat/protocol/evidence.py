@@ -25,6 +25,7 @@ __all__ = [
     "decode_policy",
     "encode_policy",
     "kinds_in",
+    "kinds_named",
     "satisfied",
 ]
 
@@ -112,6 +113,11 @@ def mask_of(kinds: Iterable[EvidenceKind]) -> int:
 def kinds_in(mask: int) -> frozenset[EvidenceKind]:
     """Kinds of a bit mask."""
     return frozenset(kind for kind in EvidenceKind if mask >> kind & 1)
+
+
+def kinds_named(encoded: bytes) -> frozenset[EvidenceKind]:
+    """Every kind that some clause of 32 bytes asks for."""
+    return frozenset().union(*map(kinds_in, encoded))
 
 
 def encode_policy(policy: Policy) -> Bytes32:

@@ -47,6 +47,7 @@ __all__ = [
     "release",
     "slash",
     "submit",
+    "terms_hold",
 ]
 
 END_OF_TIME = 2**32
@@ -59,7 +60,7 @@ def accept(rules: Rules, world: WorldState, message: Accept | AcceptAndSubmit | 
     # CHECK
     require(call.sender == order.provider, "NotProvider", order=key.hex())
     require(call.now <= order.accept_by, "OfferExpired", order=key.hex(), accept_by=order.accept_by)
-    require(_terms_hold(order), "BadTerms", order=key.hex())
+    require(terms_hold(order), "BadTerms", order=key.hex())
     require(world.order(key).status is OrderStatus.NONE, "WrongStatus", order=key.hex())
     # EFFECT (each also checks that the money is there)
     world = lock(world, order.provider, order.bond)
@@ -225,7 +226,8 @@ def slash(rules: Rules, world: WorldState, order: Order, challenger: Address, ca
     )
 
 
-def _terms_hold(order: Order) -> bool:
+def terms_hold(order: Order) -> bool:
+    """Whether an order's numbers fit their fields and do not contradict each other (``BadTerms`` if not)."""
     fields = (order.price >> 96, order.bond >> 96, order.accept_by >> 40, order.deliver_by >> 40, order.window >> 32)
     return (
         not any(fields)

@@ -1,0 +1,134 @@
+"""What a provider takes on: only offers that it can carry out to the end and will be paid for.
+
+Whoever accepts an order and then cannot deliver it pays for that, and whoever works before he looks at the signature
+works for nothing. So everything that can be known beforehand is looked at here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from concordat.client.offer import Offer
+from concordat.graph.elements import WORD
+from concordat.graph.execute import check_input
+from concordat.graph.ir import Graph
+from concordat.primitives.errors import OrderError, VerificationError
+from concordat.primitives.signatures import receive_authorization_digest, recover
+from concordat.primitives.units import Address, Amount, Seconds
+from concordat.protocol.evidence import EvidenceKind, decode_policy
+from concordat.protocol.execution import MAX_OUTPUT_BYTES
+from concordat.protocol.ledger import Ledger
+from concordat.protocol.messages import FundingMode
+from concordat.protocol.order import order_id
+from concordat.protocol.settlement import terms_hold
+
+__all__ = ["Terms", "check_order", "check_work"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a provider works for."""
+
+    price: Amount
+    """Least price of a decision."""
+    bond_limit: Amount
+    """Most that it puts at risk for one order."""
+    window_limit: Seconds = Seconds(7 * 86400)
+    """Longest challenge window it waits for its money."""
+    delivery_margin: Seconds = Seconds(2)
+    """Least time it wants between acceptance and delivery."""
+    fund_first: bool = False
+    """Accept before working (two transactions more certain, one more expensive)."""
+
+
+def check_order(offer: Offer, terms: Terms, ledger: Ledger, *, provider: Address, native: bool) -> None:
+    """Refuse an order that is not worth taking, whatever its model.
+
+    Parameters
+    ----------
+    native : bool
+        Whether the contract itself can run the order's model.
+
+    Raises
+    ------
+    OrderError
+        If it is for somebody else, too cheap, too late, not paid for, or asks for evidence that cannot be given.
+    """
+    order, now = offer.order, ledger.now()
+    refusals = [
+        (order.provider != provider, "NotProvider", "The order names another provider."),
+        (not terms_hold(order), "BadTerms", "The order's terms contradict each other, or a number is out of range."),
+        (
+            order.price < terms.price,
+            "PriceTooLow",
+            f"This provider asks {terms.price}, the order pays {order.price}.",
+        ),
+        (order.bond > terms.bond_limit, "BondTooHigh", f"The bond {order.bond} is above {terms.bond_limit}."),
+        (order.window > terms.window_limit, "WindowTooLong", f"The window {order.window} s is too long."),
+        (now > order.accept_by, "OfferExpired", "The offer has expired."),
+        (now + terms.delivery_margin > order.deliver_by, "DeliveryTooSoon", "There is no time left to deliver."),
+        (
+            not _can_settle(order.evidence, native=native),
+            "NotInPolicy",
+            "No evidence this provider can give satisfies the policy.",
+        ),
+    ]
+    for refused, code, message in refusals:
+        if refused:
+            raise OrderError(message, code=code, hint="Ask for a new quote and sign a new order.")
+    _check_funding(offer, ledger)
+
+
+def check_work(offer: Offer, graph: Graph) -> None:
+    """Refuse an order whose input the program does not take, or whose output no delivery can carry.
+
+    Raises
+    ------
+    OrderError
+        If the input does not open the order's input root, or the output is too large.
+    InputError
+        If the input is not one of the program's.
+    """
+    offer.opening.check(offer.order.input, graph.input_depth)
+    check_input(graph, offer.opening.words)
+    if graph.output.words * WORD > MAX_OUTPUT_BYTES:
+        raise OrderError(
+            f"The model's output has {graph.output.words * WORD} bytes; {MAX_OUTPUT_BYTES} can be delivered.",
+            code="OutputSize",
+            hint="Choose a model with a smaller output.",
+        )
+
+
+def _can_settle(evidence: bytes, *, native: bool) -> bool:
+    """Whether one kind of evidence that this provider gives is enough."""
+    able = {EvidenceKind.FRAUD_PROVABLE, EvidenceKind.CLIENT_RELEASE} | ({EvidenceKind.NATIVE} if native else set())
+    return any(len(clause) == 1 and clause <= able for clause in decode_policy(evidence).clauses)
+
+
+def _check_funding(offer: Offer, ledger: Ledger) -> None:
+    """The signature where it is a key's, and the money; both may be gone by the time of acceptance."""
+    order = offer.order
+    if offer.funding.mode is FundingMode.CREDIT:
+        held = ledger.balance(order.client).free  # the client may be a contract, which only the chain can ask
+    else:
+        held = ledger.token_balance(order.client)
+        digest = receive_authorization_digest(
+            ledger.token_domain,
+            payer=order.client,
+            payee=ledger.vault,
+            value=order.price,
+            valid_after=0,
+            valid_before=order.accept_by + 1,
+            nonce=order_id(order, ledger.domain),
+        )
+        if not _signed_by(order.client, digest, offer.funding.signature):
+            raise OrderError("The signature is not the client's.", code="BadSignature", hint="Sign this very order.")
+    if held < order.price:
+        raise OrderError("The client does not hold what the order pays.", code="InsufficientFunds")
+
+
+def _signed_by(party: Address, digest: bytes, signature: bytes) -> bool:
+    try:
+        return recover(digest, signature) == party
+    except VerificationError:
+        return False
