@@ -85,7 +85,7 @@ class Challenger:
         self.journal = journal
         self.public = public
         self.outbox = outbox
-        self._feed = Feed(ledger, journal)
+        self._feed = Feed(ledger, journal, "challenger")
         self._turns = Turns()
         self._graphs: Recent[bytes, Graph] = Recent(GRAPHS)
         self._runs: Recent[bytes, tuple[Execution, InputOpening]] = Recent(RUNS)

@@ -54,13 +54,16 @@ class Feed:
         What to follow.
     journal : Journal
         Keeps the cursor.
+    name : str
+        Of the cursor: two nodes of one process may share a journal.
     confirmations : int
         Newest blocks that are not read yet.
     """
 
-    def __init__(self, ledger: Ledger, journal: Journal, *, confirmations: int = 0) -> None:
+    def __init__(self, ledger: Ledger, journal: Journal, name: str, *, confirmations: int = 0) -> None:
         self._ledger = ledger
         self._journal = journal
+        self._name = f"feed of {name}"
         self._confirmations = confirmations
         self._follower: EventFollower | None = None
         self._quiet = self._short = 0
@@ -80,14 +83,14 @@ class Feed:
             steps, cursor = self._read()
             if not steps:
                 return
-            with self._journal.write("feed"):
+            with self._journal.write(self._name):
                 for step in steps:
                     if isinstance(step, _Gone):
                         self._go_back(step.block, note, undo)
                     else:
                         for placed in step:
                             note(placed)
-                self._journal.set_cursor("feed", cursor)
+                self._journal.set_cursor(self._name, cursor)
         except BaseException:
             self._follower = None  # it stands where nobody followed it to
             raise
@@ -102,7 +105,7 @@ class Feed:
     def _read(self) -> tuple[list[_Gone | list[Placed]], dict[str, Any]]:
         if isinstance(self._ledger, FollowedLedger):
             return self._follow(self._ledger)
-        saved = self._journal.cursor("feed") or {"next": 0}
+        saved = self._journal.cursor(self._name) or {"next": 0}
         last = self._ledger.head() - self._confirmations
         if last < saved["next"]:
             return [], saved
@@ -110,7 +113,7 @@ class Feed:
 
     def _follow(self, ledger: FollowedLedger) -> tuple[list[_Gone | list[Placed]], dict[str, Any]]:
         if self._follower is None:
-            saved = self._journal.cursor("feed")
+            saved = self._journal.cursor(self._name)
             cursor = _load(saved) if saved else None
             self._follower = ledger.follower(cursor=cursor, confirmations=self._confirmations)
         steps: list[_Gone | list[Placed]] = []

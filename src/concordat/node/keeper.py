@@ -57,7 +57,7 @@ class Keeper:
         self.ledger = ledger
         self.journal = journal
         self.outbox = outbox
-        self._feed = Feed(ledger, journal)
+        self._feed = Feed(ledger, journal, "keeper")
         self._turns = Turns()
 
     def step(self) -> int:

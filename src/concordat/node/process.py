@@ -1,7 +1,7 @@
 """One node as a process: connect, step, rest, until told to stop.
 
-A step that fails because the chain is away is taken again later; a step that fails for any other expected reason is
-logged and taken again too, since nothing is half done. Only a journal that cannot be written ends the process.
+A step that fails because the chain is away is taken again later; a step that fails for any other reason is logged and
+taken again too, since nothing is half done. Only a journal or log that cannot be read or written ends the process.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from concordat.client.home import Home
 from concordat.client.offer import Offer
 from concordat.node.http import Door
 from concordat.node.provider import Provider
+from concordat.node.turns import says
 from concordat.primitives.encoding import from_hex, to_hex
-from concordat.primitives.errors import ChainError, ConcordatError, NotFoundError, StorageError
+from concordat.primitives.errors import ChainError, NotFoundError, StorageError
 from concordat.primitives.units import ModelId
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.storage.files import write_file
@@ -68,19 +69,19 @@ def run_steps(
     """
     pause = rest
     while not stop.is_set():
-        done = 0
+        done, failed = 0, False
         for name, stepper in steppers.items():
             try:
                 done += stepper.step()
-                pause = rest
             except StorageError:
                 raise
-            except ChainError as error:
-                _log.warning("%s: %s (%s)", name, error.message, error.code)
-                pause = min(pause * 2, LONGEST_REST_SECONDS)
-            except ConcordatError as error:
-                _log.error("%s: %s (%s)", name, error.message, error.code)
-        if not done:
+            except Exception as error:  # noqa: BLE001 (whatever it is: the node goes on where it was)
+                _log.log(
+                    logging.WARNING if isinstance(error, ChainError) else logging.ERROR, "%s: %s", name, says(error)
+                )
+                failed = True
+        pause = min(pause * 2, LONGEST_REST_SECONDS) if failed else rest
+        if failed or not done:
             on_idle()
             stop.wait(pause)
 

@@ -78,7 +78,7 @@ class Provider:
         self.outbox = outbox
         self.terms = terms
         self.native = native
-        self._feed = Feed(ledger, journal)
+        self._feed = Feed(ledger, journal, "provider")
         self._turns = Turns()
         self._graphs: Recent[bytes, Graph] = Recent(GRAPHS)
         self._traces: Recent[bytes, tuple[bytes, MerkleTree]] = Recent(TRACES)
@@ -114,7 +114,9 @@ class Provider:
         name = order_id(offer.order, self.ledger.domain)
         if self.journal.item("offer", to_hex(name)) is None:
             self._check(offer)
-            self.journal.set_item("offer", to_hex(name), "received", {"offer": to_wire(offer)})
+            with self.journal.write(f"take {to_hex(name)}"):
+                if self.journal.item("offer", to_hex(name)) is None:
+                    self.journal.set_item("offer", to_hex(name), "received", {"offer": to_wire(offer)})
         return name
 
     def _check(self, offer: Offer) -> None:

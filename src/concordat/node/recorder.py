@@ -71,7 +71,7 @@ class Recorder:
         self.public = public
         self.log = log
         self._anchor = anchor
-        self._feed = Feed(ledger, journal, confirmations=depth)
+        self._feed = Feed(ledger, journal, "recorder", confirmations=depth)
 
     def step(self) -> int:
         """Record what was paid since the last step; returns how many records were written."""
