@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
 from concordat.chain.accounts import Signer
@@ -18,7 +19,7 @@ from concordat.client.keyring import Keyring
 from concordat.client.network import Network
 from concordat.client.orders import Orders
 from concordat.client.providers import HttpProvider
-from concordat.client.public import PublicData
+from concordat.client.public import Holder, PublicData
 from concordat.client.records import Records
 from concordat.client.registry import Registry
 from concordat.client.remote import door_holder
@@ -34,6 +35,8 @@ __all__ = ["connect_home", "evm_ledger", "known_providers", "log_reader", "publi
 
 PAUSE_SECONDS = 0.05
 """Between two looks at an order one waits for."""
+ASK_SECONDS = 30.0
+"""For asking one door after another for the same thing: anybody can announce any number of doors."""
 MOST_LINKS = 64
 """Providers to which connections are kept."""
 GIFT: Amount = usd("10000")
@@ -100,7 +103,15 @@ def known_providers(home: Home, ledger: EvmLedger) -> Callable[[], list[HttpProv
 def public_data(home: Home, ledger: EvmLedger) -> PublicData:
     """Public data of this home; what is not there comes from providers' doors."""
     providers, holder = known_providers(home, ledger), lru_cache(maxsize=MOST_LINKS)(door_holder)
-    return PublicData(LocalContent(home.public), lambda: (holder(link.url) for link in providers()))
+
+    def holders() -> Iterator[Holder]:
+        end = time.monotonic() + ASK_SECONDS
+        for link in providers():
+            if time.monotonic() > end:
+                return
+            yield holder(link.url)
+
+    return PublicData(LocalContent(home.public), holders)
 
 
 def connect_home(home: Home, url: str, *, password: Callable[[str], str] | None = None) -> Network:

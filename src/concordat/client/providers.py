@@ -8,12 +8,16 @@ from typing import Any, Protocol
 import httpx
 
 from concordat.client.offer import Offer
+from concordat.client.remote import DoorClient
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import EndpointError, NotFoundError, OrderError
 from concordat.primitives.units import Address, Amount, ModelId, OrderId, Seconds
 from concordat.primitives.wire import from_wire, to_wire
 
 __all__ = ["HttpProvider", "ProviderLink", "Quote"]
+
+MOST_ANSWER_BYTES = 65_536
+"""Longest answer about a quote or an offer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ class HttpProvider:
     """A provider behind its HTTP door."""
 
     def __init__(self, url: str, address: Address, *, timeout: float = 10.0) -> None:
-        self._client = httpx.Client(base_url=url, timeout=timeout)
+        self._client = DoorClient(url, seconds=timeout, most=MOST_ANSWER_BYTES)
         self._address = address
         self.url = url
 
@@ -74,10 +78,9 @@ class HttpProvider:
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         try:
-            answer = self._client.request(method, path, json=body)
-            value = answer.json()
+            status, value = self._client.ask(method, path, body)
             data, error = value.get("data"), value.get("error") or {}
-        except (httpx.HTTPError, ValueError, AttributeError) as failure:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError, AttributeError) as failure:
             raise EndpointError(
                 f"The provider at {self.url} does not answer: {type(failure).__name__}.",
                 code="ProviderDown",
@@ -85,5 +88,5 @@ class HttpProvider:
             ) from failure
         if value.get("ok") is True:
             return data
-        kind = NotFoundError if answer.status_code == 404 else OrderError
+        kind = NotFoundError if status == 404 else OrderError
         raise kind(str(error.get("message")), code=str(error.get("code")), hint=str(error.get("hint")))
