@@ -1,10 +1,11 @@
 """Check that tests are named for behaviour: ``test_<subject>_<condition>_<outcome>``.
 
-Python: at least three words after ``test_``, all in lower case. Solidity: a subject, then what happens, in camelCase, after ``test_``, ``testFuzz_`` or
-``invariant_``. In both: no name twice in a file (the first would never run), no words that say nothing, and no Python file name twice
-(pytest could not import both).
+Python: at least three words after ``test_``, all in lower case. Solidity: a subject, then what happens, in camelCase,
+after ``test_``, ``testFuzz_`` or ``invariant_``. In both: no name twice in a file (the first would never run), no words
+that say nothing, and no Python file name twice (pytest could not import both).
 
-Usage: ``check_test_names.py [FOLDER …]``; without folders, ``tests`` and ``contracts/test``. The exit code is 1 if a name is refused.
+Usage: ``check_test_names.py [FOLDER …]``; without folders, ``tests`` and ``contracts/test``. The exit code is 1 if a
+name is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _PYTHON = re.compile(r"test(_[a-z0-9]+){3,}")
 _SOLIDITY = re.compile(r"(test|testFuzz|invariant)(_[a-z0-9][A-Za-z0-9]*){2,}")
 _SOLIDITY_TEST = re.compile(r"function ((?:test|invariant)\w*)\s*\(")
-_SAYS_NOTHING = {"works", "ok", "stuff", "misc", "correctly", "properly", "basic", "simple", "todo", "foo"}
+_SAYS_NOTHING = {"ok", "stuff", "misc", "correctly", "properly", "basic", "simple", "foo"}
 
 
 def refusals(folders: list[Path]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from docpages import ROOT, environment, missing_for_demo
 
+pytestmark = pytest.mark.chain
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TESTED = {"buy_a_decision.py", "catch_a_cheat.py", "verify_offline.py"}
 

@@ -12,12 +12,13 @@ from docpages import ROOT, blocks, run_python
 
 from concordat.chain.anvil import AnvilNode
 
+pytestmark = pytest.mark.chain
 README = ROOT / "README.md"
 
 
 @pytest.fixture(params=["memory://", "anvil://", "http://"])
-def url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each kind of ledger that the README names."""
+def url(request: pytest.FixtureRequest, example_folder: Path) -> Iterator[str]:
+    """Each kind of ledger that the README names, once the example's needs are known to be there."""
     if request.param != "http://":
         yield request.param
         return

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from docpages import ROOT, environment, missing_for_demo
 
+pytestmark = pytest.mark.chain
 TUTORIAL = ROOT / "docs" / "tutorials" / "first-decision.md"
 DONE_BEFORE = ("make setup", ". .venv/bin/activate")
 """What whoever runs the tests has done already."""
