@@ -20,6 +20,7 @@ from concordat.client.public import PublicData
 from concordat.node.challenger import Challenger
 from concordat.node.keeper import Keeper
 from concordat.node.outbox import Outbox
+from concordat.node.process import Stepper
 from concordat.node.provider import Provider, Terms
 from concordat.node.recorder import Recorder
 from concordat.primitives.hashing import keccak256
@@ -37,7 +38,7 @@ from concordat.testing.mortal import Death, Points, log_writer
 from concordat.testing.offers import make_offer
 from concordat.testing.small import small_model
 
-NAMES = ("provider", "challenger", "keeper", "recorder")
+NAMES = ("provider", "challenger", "keeper")
 TERMS = Terms(price=usd("0.05"), bond_limit=usd("1000"))
 FUND_FIRST = Terms(price=usd("0.05"), bond_limit=usd("1000"), fund_first=True)
 LOG_KEY = NoteSigner.from_seed("concordat.local/log", keccak256(b"mortal"))
@@ -82,8 +83,19 @@ class Outcome:
     """Intents whose fate nobody knows."""
 
 
+@dataclass(frozen=True)
+class KeeperProcess:
+    """Keeper and recorder share a process and its journal."""
+
+    keeper: Keeper
+    recorder: Recorder
+
+    def step(self) -> int:
+        return self.keeper.step() + self.recorder.step()
+
+
 class Market:
-    """Four mortal nodes on a ledger in memory, with journals and log on disk."""
+    """Three mortal processes on a ledger in memory, with journals and log on disk."""
 
     def __init__(self, scenario: Scenario, folder: Path, points: Points) -> None:
         self.scenario, self.folder, self.points = scenario, folder, points
@@ -104,7 +116,7 @@ class Market:
     def address(name: str) -> Address:
         return development_account(name).address
 
-    def _make(self, name: str) -> tuple[Journal, object]:
+    def _make(self, name: str) -> tuple[Journal, Stepper]:
         journal = Journal(self.folder / name / "journal.db", on_write=self.points)
         outbox = Outbox(self.ledger, journal, self.address(name), on_send=self.points)
         if name == "provider":
@@ -113,12 +125,11 @@ class Market:
             return journal, self.scenario.provider(self.ledger, journal, self.public, outbox, terms, native=native)
         if name == "challenger":
             return journal, self.scenario.challenger(self.ledger, journal, self.public, outbox)
-        if name == "keeper":
-            return journal, Keeper(self.ledger, journal, outbox)
         log = TransparencyLog(self.folder / "log", LOG_KEY, write=log_writer(self.points))
-        return journal, Recorder(self.ledger, journal, self.public, log)
+        recorder = Recorder(self.ledger, journal, self.public, log)
+        return journal, KeeperProcess(Keeper(self.ledger, journal, outbox), recorder)
 
-    def _living(self, name: str, act: Callable[[object], int]) -> int:
+    def _living(self, name: str, act: Callable[[Stepper], int]) -> int:
         """Let a node do something; if it dies of it, bury it and make a new one, which does it again."""
         while True:
             try:
@@ -130,12 +141,12 @@ class Market:
     def _bury(self, name: str) -> None:
         journal, node = self.nodes[name]
         journal.close()
-        if isinstance(node, Recorder):
-            node.log.close()
+        if isinstance(node, KeeperProcess):
+            node.recorder.log.close()
 
     def settle(self) -> None:
         for _ in range(100):
-            if not sum(self._living(name, lambda node: node.step()) for name in NAMES):  # type: ignore[attr-defined]
+            if not sum(self._living(name, lambda node: node.step()) for name in NAMES):
                 return
         raise AssertionError("somebody never has enough")
 
@@ -152,7 +163,7 @@ class Market:
         self.public.put_opening(offer.order.input, offer.opening)
         self.orders.append(offer.order)
 
-        def hand_over(node: object) -> int:
+        def hand_over(node: Stepper) -> int:
             assert isinstance(node, Provider)
             return len(node.offer(offer))
 
@@ -171,14 +182,14 @@ class Market:
         states = [self.ledger.state(order_id(order, self.ledger.domain)) for order in self.orders]
         people = [self.address(name) for name in ("client", *NAMES)]
         planned = [intent.key for journal, _ in self.nodes.values() for intent in journal.intents("planned")]
-        recorder = self.nodes["recorder"][1]
-        assert isinstance(recorder, Recorder)
-        recorder.log.audit()
+        keeper = self.nodes["keeper"][1]
+        assert isinstance(keeper, KeeperProcess)
+        keeper.recorder.log.audit()
         return Outcome(
             states=tuple((state.status, state.gathered) for state in states),
             balances=tuple(map(self.ledger.balance, people)),
             tokens=tuple(map(self.ledger.token_balance, people)),
-            records=tuple(entry.record.sequence for entry in recorder.log.records()),
+            records=tuple(entry.record.sequence for entry in keeper.recorder.log.records()),
             planned=tuple(planned),
         )
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -116,7 +117,7 @@ class Undertaker:
         Parameters
         ----------
         role, name : str
-            As for ``concordat node run``; ``recorder`` and ``keeper`` are roles of their own here.
+            As for ``concordat node run``: the keeper's process records, too.
         fatal : int
             Point at which it sends itself SIGKILL.
         offers : sequence of Offer
@@ -176,19 +177,28 @@ def _node(home: Home, url: str, role: str, name: str, points: Points) -> Stepper
         return Provider(ledger, journal, public, outbox, terms, native=EvmArtifacts(ledger, keyring).has_native)
     if role == "challenger":
         return Challenger(ledger, journal, public, outbox)
-    if role == "keeper":
-        return Keeper(ledger, journal, outbox)
     signer_of_log = NoteSigner.from_seed(LOG_ORIGIN, keccak256(b"concordat embedded log key"))
     log = TransparencyLog(home.log, signer_of_log, write=log_writer(points))
-    owner = keyring.signer("keeper")
-    anchors = EvmAnchors(ledger, log_id(owner.address), owner)
+    anchors = EvmAnchors(ledger, log_id(signer.address), signer)
 
     def anchor(size: int, root: bytes) -> None:
         points("before anchor")
         anchors.anchor(size, root)
         points("after anchor")
 
-    return Recorder(ledger, journal, public, log, anchor=anchor)
+    return _KeeperProcess(Keeper(ledger, journal, outbox), Recorder(ledger, journal, public, log, anchor=anchor))
+
+
+@dataclass(frozen=True, slots=True)
+class _KeeperProcess:
+    """What runs in a keeper's process, on one journal."""
+
+    keeper: Keeper
+    recorder: Recorder
+
+    def step(self) -> int:
+        """One step of each."""
+        return self.keeper.step() + self.recorder.step()
 
 
 if __name__ == "__main__":
