@@ -109,9 +109,6 @@ class Watch:
     def wait(self, orders: Sequence[OrderId], *, paid: bool) -> float:
         """When the last of some orders was delivered, or paid.
 
-        A chain that mines on demand stands still when nobody sends anything; while payments are waited for, blocks come
-        as regularly as they do elsewhere, and let the windows pass.
-
         Raises
         ------
         TimeoutError
@@ -123,8 +120,6 @@ class Watch:
             if time.perf_counter() > end:
                 missing = sum(order not in seen for order in orders)
                 raise TimeoutError(f"{missing} of {len(orders)} orders are not through after {PATIENCE_SECONDS:g} s.")
-            if paid:
-                self._ledger.endpoint.call("evm_mine")
         return max(seen[order] for order in orders)
 
     def _saw(self, seen: dict[OrderId, float], orders: Sequence[OrderId]) -> bool:

@@ -265,9 +265,12 @@ class EvmLedger:
         return Amount(self._read("DevToken", self.deployment.token, "balanceOf", account))
 
     def now(self) -> Timestamp:
-        """Time of the latest block."""
-        block = self.endpoint.call("eth_getBlockByNumber", "latest", False)
-        return Timestamp(quantity(member(block, "timestamp")))
+        """Time that a message sent now would see: the pending block's, or the latest's where there is none.
+
+        The latest block of a chain that mines on demand is as old as the last message.
+        """
+        blocks = self.endpoint.batch([("eth_getBlockByNumber", [tag, False]) for tag in ("pending", "latest")])
+        return Timestamp(max(quantity(member(block, "timestamp")) for block in blocks if block))
 
     def head(self) -> int:
         """Number of the latest block."""

@@ -38,13 +38,13 @@ class Caller:
         """All of one event's logs: arguments and raw log, oldest first."""
         return [(values, log) for name, values, log in self._decoded() if name == event]
 
-    def history(self, *events: str) -> list[tuple[str, dict[str, Any]]]:
-        """Names and arguments of some events, oldest first."""
-        return [(name, values) for name, values, _ in self._decoded() if name in events]
+    def history(self, *events: str, start: int, end: int) -> list[tuple[str, dict[str, Any]]]:
+        """Names and arguments of some events in blocks ``start … end``, oldest first."""
+        return [(name, values) for name, values, _ in self._decoded(start, end) if name in events]
 
-    def _decoded(self) -> list[tuple[str, dict[str, Any], Any]]:
+    def _decoded(self, start: int = 0, end: int | None = None) -> list[tuple[str, dict[str, Any], Any]]:
         known = contract(self.name)
-        head = self.ledger.head()
-        found = fetch_logs(self.ledger.endpoint, [self.address], self.ledger.deployment.block, head)
+        first, last = max(start, self.ledger.deployment.block), self.ledger.head() if end is None else end
+        found = fetch_logs(self.ledger.endpoint, [self.address], first, last)
         decoded = [(known.log([from_hex(t) for t in log["topics"]], from_hex(log["data"])), log) for log in found]
         return [(*item, log) for item, log in decoded if item is not None]

@@ -27,6 +27,8 @@ REGISTRATION_TYPE = "https://eips.ethereum.org/EIPS/eip-8004#registration-v1"
 SERVICE = "concordat"
 _PREFIX = "data:application/json;base64,"
 _LONGEST_URI = 16_384
+_UNSETTLED = 8
+"""Blocks at the head that are read again: a re-organisation may still change them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,9 @@ class Directory:
     def __init__(self, ledger: EvmLedger) -> None:
         self._ledger = ledger
         self._agents = Caller(ledger, "Agents", ledger.deployment.agents)
+        self._owners: dict[int, Address] = {}
+        self._uris: dict[int, str] = {}
+        self._next = 0
 
     def announce(self, signer: Signer, name: str, url: str) -> None:
         """Register a provider, or change its entry; does nothing if the entry says so already."""
@@ -64,15 +69,17 @@ class Directory:
         return [entry for entry in self._entries() if entry.url]
 
     def _entries(self) -> list[Announcement]:
-        owners: dict[int, Address] = {}
-        uris: dict[int, str] = {}
-        for name, values in self._agents.history("Registered", "URIUpdated", "Transfer"):
+        head = self._ledger.head()
+        events = ("Registered", "URIUpdated", "Transfer")
+        for name, values in self._agents.history(*events, start=self._next, end=head):
             agent = int(values["token_id" if name == "Transfer" else "agent_id"])
             if name == "Transfer":
-                owners[agent] = Address(values["to"])
+                self._owners[agent] = Address(values["to"])
             else:
-                uris[agent] = values["agent_uri"] if name == "Registered" else values["new_uri"]
-        return [_announcement(agent, owners[agent], uri) for agent, uri in uris.items() if agent in owners]
+                self._uris[agent] = values["agent_uri"] if name == "Registered" else values["new_uri"]
+        self._next = max(self._next, head - _UNSETTLED)
+        known = [agent for agent in self._uris if agent in self._owners]
+        return [_announcement(agent, self._owners[agent], self._uris[agent]) for agent in known]
 
     def _uri(self, name: str, url: str) -> str:
         domain = self._ledger.deployment

@@ -51,6 +51,7 @@ class EvmArtifacts:
         self._keyring = keyring
         self._artifacts = Caller(ledger, "Artifacts", ledger.deployment.artifacts)
         self._native = Caller(ledger, "NativeExecutor", ledger.deployment.native)
+        self._with_native: set[ModelId] = set()
 
     def register_model(
         self, commitment: ModelCommitment, parents: Sequence[bytes], *, royalty: int, uri: str, sender: Address
@@ -101,8 +102,10 @@ class EvmArtifacts:
         self._native.send(self._signer(sender), "publish", commitment, chunks)
 
     def has_native(self, model: ModelId) -> bool:
-        """Whether the contract can run that model."""
-        return bool(self._native.read("chunks", model))
+        """Whether the contract can run that model; once it can, it always can."""
+        if model not in self._with_native and self._native.read("chunks", model):
+            self._with_native.add(model)
+        return model in self._with_native
 
     def _signer(self, address: Address) -> Signer:
         return self._keyring.signers()[address]

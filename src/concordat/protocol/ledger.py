@@ -104,7 +104,7 @@ class Ledger(Protocol):
         ...
 
     def now(self) -> Timestamp:
-        """Time of the latest block."""
+        """Time that a message sent now would see."""
         ...
 
     def events(self, *, start: int = 0, end: int | None = None) -> list[Placed]:
