@@ -33,6 +33,8 @@ MAX_CONNECTIONS = 128
 """Connections held at once; more are closed at once."""
 MAX_SECONDS = 30.0
 """How long a caller may take for one request, from its first byte (or the answer before) to its last."""
+LOOK_SECONDS = 0.05
+"""Between two looks at whether somebody is too slow, or the door is to be closed."""
 
 _log = logging.getLogger("concordat.node")
 
@@ -56,7 +58,9 @@ class Door:
             raise InputError(
                 f"Cannot listen on {host}:{port}: {error.strerror}.", code="PortTaken", hint="Choose another port."
             ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="door", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(LOOK_SECONDS,), name="door", daemon=True
+        )
         self._thread.start()
 
     @property
@@ -109,7 +113,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        """Cut off whoever takes too long; called between connections, twice a second at least."""
+        """Cut off whoever takes too long; called between connections, and many times a second."""
         now = time.monotonic()
         with self._lock:
             slow = [request for request, since in self.since.items() if now - since > MAX_SECONDS]
@@ -176,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the base class refuses, in our form and without its echo of the request."""
-        self.close_connection = True
+        self.close_connection, self.request_version = True, self.protocol_version
         self._fail(HTTPStatus(code), InputError(HTTPStatus(code).phrase + ".", code="BadRequest"))
 
     def _fail(self, status: HTTPStatus, error: ConcordatError) -> None:
