@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from rich.text import Text
 
 from concordat.cli.connect import connect
-from concordat.cli.output import command_errors, speaker_of
+from concordat.cli.output import command_errors, one_line, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.dataset import Dataset
 from concordat.client.model import Card, Model, read_csv
@@ -94,7 +95,7 @@ def list_() -> None:
     context = click.get_current_context()
     speaker = speaker_of(context)
     with connect(context.find_object(Settings) or Settings()) as network:
-        found = [(entry, network.registry.lineage(entry.id).name) for entry in network.registry.entries()]
+        found = [(entry, network.registry.name(entry)) for entry in network.registry.entries()]
     data = [
         {"id": to_hex(e.id), "kind": e.kind.name.lower(), "name": name, "owner": checksum_address(e.owner)}
         for e, name in found
@@ -115,12 +116,13 @@ def show(identity: str) -> None:
         lineage = network.registry.lineage(model.id).lines()
 
     def lines() -> None:
-        speaker.out.print(f"[bold]{model.name} {model.version}[/]  {to_hex(model.id)}")
+        speaker.out.print(one_line(f"{model.name} {model.version}  {to_hex(model.id)}"), style="bold")
         for key, value in sorted(model.manifest.get("card", {}).items()):
-            speaker.out.print(f"[dim]{key:<14}[/] {value}", markup=True)
-        speaker.out.print(f"[dim]{'columns':<14}[/] {', '.join(model.schema.names)}")
+            speaker.out.print(Text(f"{key:<14} ", style="dim").append_text(one_line(str(value))))
+        columns = one_line(", ".join(model.schema.names))
+        speaker.out.print(Text(f"{'columns':<14} ", style="dim").append_text(columns))
         speaker.out.print("[dim]lineage[/]")
         for line in lineage:
-            speaker.out.print("  " + line, markup=False)
+            speaker.out.print(one_line("  " + line))
 
     speaker.result({"id": identity, "manifest": model.manifest, "lineage": lineage}, lines)

@@ -29,7 +29,7 @@ from concordat.node.keeper import Keeper
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps
 from concordat.node.provider import Provider, Terms
-from concordat.node.recorder import Recorder
+from concordat.node.recorder import Recorder, record_depth
 from concordat.primitives.encoding import checksum_address, to_hex
 from concordat.primitives.errors import InputError
 from concordat.primitives.units import usd
@@ -142,7 +142,8 @@ def _keeper(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
     anchors = EvmAnchors(place.ledger, log_id(signer.address), signer)
     write_file(place.home.log_owner, to_hex(signer.address).encode())
     keeper = Keeper(place.ledger, place.journal, place.outbox)
-    recorder = Recorder(place.ledger, place.journal, place.public, log, anchor=anchors.anchor)
+    depth = record_depth(development=is_development(place.ledger.deployment.chain_id))
+    recorder = Recorder(place.ledger, place.journal, place.public, log, anchor=anchors.anchor, depth=depth)
     return {place.name: keeper, "recorder": recorder}, log.close
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from concordat.cli.settings import Settings
 from concordat.primitives.errors import ConcordatError, InputError
 
-__all__ = ["Speaker", "command_errors", "exit_code_for", "plain_table", "speaker_of"]
+__all__ = ["Speaker", "command_errors", "exit_code_for", "one_line", "plain_table", "speaker_of"]
 
 Arguments = ParamSpec("Arguments")
 _UNBROKEN = 240
@@ -50,7 +50,7 @@ class Speaker:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table."""
-        self.out.print(f"[bold]{title}[/]")
+        self.out.print(Text(title, style="bold"))
         self.out.print(plain_table(columns, rows), crop=False)
 
 
@@ -60,8 +60,13 @@ def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right:
     for index, column in enumerate(columns):
         table.add_column(column, no_wrap=True, overflow="ignore", justify="right" if right and index else "left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(one_line, row))
     return table
+
+
+def one_line(text: str) -> Text:
+    """Text that may come from anybody: no markup, nothing that moves the cursor."""
+    return Text("".join(character if character.isprintable() else "\ufffd" for character in text))
 
 
 def speaker_of(context: click.Context) -> Speaker:

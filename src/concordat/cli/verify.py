@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from concordat.cli.connect import connect
 from concordat.cli.output import command_errors, speaker_of
@@ -53,8 +54,8 @@ def verify(file: Path, trust: Path | None, rpc: bool, rerun: bool, explain: bool
 def _show(report: Report) -> None:
     console = speaker_of(click.get_current_context()).out
     for label, value in report.subject:
-        console.print(f"[dim]{label:<12}[/] {value}")
+        console.print(f"[dim]{label:<12}[/] {escape(value)}")
     for check in report.checks:
-        console.print(f"{check.number:>3}  {_MARKS[check.outcome]}  {check.name}  [dim]{check.reason}[/]")
+        console.print(f"{check.number:>3}  {_MARKS[check.outcome]}  {check.name}  [dim]{escape(check.reason)}[/]")
     colour = "green" if report.ok else "red" if report.failed else "yellow"
     console.print(f"[bold {colour}]{report.verdict}[/]")

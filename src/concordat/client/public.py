@@ -112,9 +112,15 @@ class PublicData:
         """Disclose the salts of a record whose output is public anyway."""
         self._put(b"salts", order, _json(salts))
 
-    def salts(self, order: bytes) -> RecordSalts:
-        """The salts of an order's record; they are right if they open it."""
-        return self._open(b"salts", order, lambda data: from_wire(RecordSalts, json.loads(data)))
+    def salts(self, order: bytes, opens: Callable[[RecordSalts], bool]) -> RecordSalts:
+        """The salts of an order's record: those with which `opens` is content."""
+
+        def read(data: bytes) -> RecordSalts:
+            value = from_wire(RecordSalts, json.loads(data))
+            _require(opens(value))
+            return value
+
+        return self._open(b"salts", order, read)
 
     def put_trace(self, root: bytes, trace: bytes) -> None:
         """Publish the memory of an execution."""

@@ -8,14 +8,14 @@ from concordat.client.decision import Decision
 from concordat.client.offer import Offer
 from concordat.client.public import PublicData
 from concordat.client.registry import PublishedModel
-from concordat.primitives.errors import NotFoundError, OrderError
+from concordat.primitives.errors import CorruptionError, NotFoundError, OrderError
 from concordat.primitives.units import Address, ModelId, OrderId
 from concordat.protocol.bundle import Anchor, Bundle, DisclosedInput, SettlementToken
 from concordat.protocol.events import Accepted, Delivered, Paid
 from concordat.protocol.execution import Result
 from concordat.protocol.ledger import Ledger, Placed
-from concordat.protocol.order import order_id
-from concordat.protocol.record import RecordSalts
+from concordat.protocol.order import Order, order_id
+from concordat.protocol.record import DecisionRecord, Placement, RecordSalts, record_decision
 from concordat.protocol.trust import TrustRoot
 from concordat.protocol.verification import AnchoredRoot, ChainFacts, placements_of, settled_orders
 from concordat.storage.log import LogEntry, LogReader
@@ -115,8 +115,9 @@ class Records:
     def _bundle(
         self, offer: Offer, name: OrderId, model: PublishedModel, result: Result, events: list[Placed]
     ) -> Bundle:
-        entry, salts = self.find(name), self._salts(name)
-        logged = entry is not None and salts is not None
+        entry, placements = self.find(name), placements_of(events, name)
+        salts = self._salts(offer.order, entry.record, result, placements) if entry else None
+        logged = salts is not None
         return Bundle.assemble(
             domain=self._ledger.domain,
             order=offer.order,
@@ -134,15 +135,31 @@ class Records:
             input=DisclosedInput(words=offer.opening.words, salt=offer.opening.salt),
             record=entry.record if entry and logged else None,
             salts=salts if logged else None,
-            settlement=placements_of(events, name) if logged else (),
+            settlement=placements if logged else (),
             proof=self.log.prove(entry.index) if entry and logged else None,
             anchor=self._anchor_for(entry) if entry and logged else None,
         )
 
-    def _salts(self, name: OrderId) -> RecordSalts | None:
+    def _salts(
+        self, order: Order, record: DecisionRecord, result: Result, placements: tuple[Placement, ...]
+    ) -> RecordSalts | None:
+        """Salts that open the record, from whoever has them."""
+
+        def opens(salts: RecordSalts) -> bool:
+            made = record_decision(
+                domain=self._ledger.domain,
+                order=order,
+                result=result,
+                gathered=record.gathered,
+                settlement=placements,
+                sequence=record.sequence,
+                salts=salts,
+            )
+            return made == record
+
         try:
-            return self._public.salts(name)
-        except NotFoundError:
+            return self._public.salts(record.order_id, opens)
+        except (NotFoundError, CorruptionError):
             return None
 
     def _anchor_for(self, entry: LogEntry) -> Anchor | None:

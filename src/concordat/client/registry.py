@@ -11,10 +11,11 @@ from concordat.client.dataset import Dataset
 from concordat.client.keyring import Keyring
 from concordat.client.model import Model
 from concordat.client.public import PublicData
+from concordat.graph.elements import ElementType
 from concordat.graph.ir import Graph
 from concordat.graph.schema import ModelSchema
 from concordat.primitives.encoding import to_hex
-from concordat.primitives.errors import NotFoundError
+from concordat.primitives.errors import CorruptionError, ModelError, NotFoundError
 from concordat.primitives.units import Address, Bytes32, ModelId
 from concordat.protocol.artifact import ArtifactKind, ModelCommitment
 from concordat.protocol.registry import Registration, artifact_id
@@ -158,18 +159,28 @@ class Registry:
             If its program is not in the public data.
         """
         if model not in self._models:
-            manifest = json.loads(self._public.manifest(model))
-            self._models[model] = PublishedModel(
-                id=model,
-                name=manifest["name"],
-                version=manifest["version"],
-                schema=ModelSchema.from_json(manifest["schema"]),
-                graph=self._public.graph(model),
-                commitment=self._public.commitment(model),
-                manifest=manifest,
-                native=self._ledger.has_native(model),
-            )
+            self._models[model] = self._read_model(model)
         return self._models[model]
+
+    def _read_model(self, model: ModelId) -> PublishedModel:
+        try:
+            manifest = json.loads(self._public.manifest(model))
+            name, version, schema = str(manifest["name"]), str(manifest["version"]), manifest["schema"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ModelError("The model's manifest lacks its name, version or schema.", code="BadManifest") from error
+        published = PublishedModel(
+            id=model,
+            name=name,
+            version=version,
+            schema=ModelSchema.from_json(schema),
+            graph=self._public.graph(model),
+            commitment=self._public.commitment(model),
+            manifest=manifest,
+            native=self._ledger.has_native(model),
+        )
+        if not _fits(published.schema, published.graph):
+            raise ModelError("The model's schema is not that of its program.", code="BadManifest")
+        return published
 
     def entries(self) -> list[Registration]:
         """Everything registered, in order."""
@@ -180,15 +191,28 @@ class Registry:
         return self._ledger.entry(artifact)
 
     def lineage(self, artifact: bytes) -> Lineage:
-        """Where an artifact comes from, all the way up."""
-        entry = self._ledger.entry(artifact)
-        return Lineage(
-            entry=entry, name=self._name(entry), parents=tuple(self.lineage(parent) for parent in entry.parents)
-        )
+        """Where an artifact comes from, all the way up; the parents of one that comes up again are not repeated."""
+        return self._lineage(artifact, set())
 
-    def _name(self, entry: Registration) -> str:
+    def _lineage(self, artifact: bytes, seen: set[bytes]) -> Lineage:
+        entry = self._ledger.entry(artifact)
+        first = entry.id not in seen
+        seen.add(entry.id)
+        parents = tuple(self._lineage(parent, seen) for parent in dict.fromkeys(entry.parents)) if first else ()
+        return Lineage(entry=entry, name=self.name(entry), parents=parents)
+
+    def name(self, entry: Registration) -> str:
+        """Name and version from an artifact's manifest, as far as it is public and has them."""
         try:
             manifest = json.loads(self._public.any_manifest(entry.id, entry.manifest_digest))
-        except NotFoundError:
+            return f"{manifest['name']} {manifest['version']}"
+        except (NotFoundError, CorruptionError):
             return "(manifest not public)"
-        return f"{manifest['name']} {manifest['version']}"
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return "(manifest without a name)"
+
+
+def _fits(schema: ModelSchema, graph: Graph) -> bool:
+    """Whether inputs in that schema are inputs of the program, and its outputs can be read in it."""
+    inputs = len(schema.names) == graph.input_elements and schema.element_type is graph.nodes[0].out_type
+    return inputs and schema.output.elements == graph.output_elements and graph.output.out_type is ElementType.I32

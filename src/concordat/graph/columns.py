@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ MISSING = -(1 << 31)
 """What a missing number becomes."""
 UNKNOWN = -1
 """What a category becomes that is not in the list, where the pipeline ignores such."""
+MAX_ELEMENTS = 1 << 20
+"""Most elements of all columns together: names are written out, and a schema may come from anybody."""
 MAX_GRID = (1 << 31) - 2
 """Largest magnitude of a grid point."""
 
@@ -56,8 +58,8 @@ class NumericColumn:
         _, digits, exponent = self.step.as_tuple()
         if len(digits) > 9 or not isinstance(exponent, int) or not -18 <= exponent <= 18:
             raise self._refuse(f"its step {self.step} is not a short decimal number")
-        if self.count < 1:
-            raise self._refuse("it has no elements")
+        if not 1 <= self.count <= MAX_ELEMENTS:
+            raise self._refuse("it has no elements, or too many")
 
     def _refuse(self, problem: str, hint: str = "") -> SchemaError:
         return SchemaError(f"Column {self.name!r}: {problem}.", code="BadColumn", hint=hint, column=self.name)
@@ -242,7 +244,7 @@ def column_from_json(fields: Any) -> Column:
             return CategoricalColumn(
                 name=str(fields["name"]), categories=categories, unknown=bool(fields.get("unknown", False))
             )
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise SchemaError(f"A column of the schema cannot be read: {error!r}.", code="BadSchema") from error
     raise SchemaError("A column of the schema is of no known kind.", code="BadSchema")
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from concordat.graph.columns import Column, column_from_json, plain
+from concordat.graph.columns import MAX_ELEMENTS, Column, column_from_json, plain
 from concordat.graph.elements import WORD, ElementType, Integers, pack_elements, unpack_elements
 from concordat.primitives.errors import SchemaError
 
 __all__ = ["ModelSchema", "Output", "OutputSchema", "Rows", "Score"]
 
+MAX_EXPONENT = 300
+"""Largest power of ten in a score's step, so that a score is a binary64 number."""
 Rows = Any
 """A data frame, a 2-D array, a mapping of columns, a list of mappings, or a list of sequences."""
 
@@ -32,6 +34,10 @@ class Score:
     """Class label of a probability, or name of a regression's target."""
     step: Decimal
     """What one unit of the integer is worth."""
+
+    def __post_init__(self) -> None:
+        if not self.step.is_finite() or not -MAX_EXPONENT <= self.step.adjusted() <= MAX_EXPONENT:
+            raise SchemaError(f"The step of {self.name[:40]!r} is beyond all measure.", code="BadSchema")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,8 +205,12 @@ class ModelSchema:
                 element_type=ElementType[fields["input"]["elements"].upper()],
                 output=OutputSchema(labels=tuple(fields["output"]["labels"]), scores=scores),
             )
-        except (KeyError, TypeError, AttributeError, ValueError, InvalidOperation) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             raise SchemaError(f"The schema cannot be read: {error!r}.", code="BadSchema") from error
+        if sum(column.count for column in schema.columns) > MAX_ELEMENTS:
+            raise SchemaError("The schema has too many input elements.", code="BadSchema")
+        if not all(isinstance(label, str | int) for label in schema.output.labels):
+            raise SchemaError("A label of the schema is neither word nor number.", code="BadSchema")
         if not schema.columns or len(set(schema.names)) != len(schema.names):
             raise SchemaError("The schema has no columns, or two of one name.", code="BadSchema")
         return schema

@@ -19,6 +19,8 @@ from concordat.verify.case import Case, Found, contradiction, holds, unchecked
 
 __all__ = ["verify"]
 
+MOST_SHOWN = 1000
+"""Characters of one value in a report."""
 ALWAYS_REQUIRED = frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10, 11})
 """What every report needs to be good; 5 and 13 may be left to other evidence, the rest depends on what is at hand."""
 
@@ -69,7 +71,7 @@ def verify(
         if number == 14:
             case = dataclasses.replace(case, settled=passed)
     return Report(
-        checks=tuple(Check(number=n, outcome=found[n].outcome, reason=found[n].reason) for n in CHECKS),
+        checks=tuple(Check(number=n, outcome=found[n].outcome, reason=_one_line(found[n].reason)) for n in CHECKS),
         required=_required(case),
         subject=_subject(case),
     )
@@ -136,7 +138,12 @@ def _subject(case: Case) -> tuple[tuple[str, str], ...]:
         rows.append(("Output", _output(bundle) or to_hex(bundle.output)))
     if case.proof is not None and case.record is not None:
         rows.append(("Logged", f"as entry {case.proof.index} of {case.proof.checkpoint.origin}"))
-    return tuple(rows)
+    return tuple((label, _one_line(value)) for label, value in rows)
+
+
+def _one_line(text: str) -> str:
+    """Text that may come from anybody, without anything that moves a terminal's cursor or looks like another line."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text[:MOST_SHOWN])
 
 
 def _output(bundle: Bundle) -> str | None:
