@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from concordat.cli.settings import ENVIRONMENT
+
 ROOT = Path(__file__).resolve().parents[2]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -24,8 +26,8 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Surroundings of a reader who followed the first steps: the environment is active, nothing else is set."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("CONCORDAT_")}
+    """Surroundings of a reader who followed the first steps: the environment is active, no setting is made."""
+    own = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
     return own | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", "")])}
 
 
