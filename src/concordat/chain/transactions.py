@@ -14,6 +14,7 @@ Errors (`TransactionError`): ``NonceSpent`` (another transaction of the account 
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,6 +38,10 @@ SEND_ATTEMPTS = 8
 """How often `send` takes another nonce before it gives up."""
 OFFER_ATTEMPTS = 4
 """How often the same bytes are offered to an endpoint that does not answer."""
+_MARKS = 1 << 14
+"""Each sender adds a number of its own below this to gas limits (unused gas is not paid): two processes that use one
+key and mean to do the same thing twice would otherwise sign the very same bytes, which a chain takes once.
+"""
 _TRY_AGAIN = ("NonceSpent", "Underpriced")
 
 
@@ -68,6 +73,7 @@ class TransactionSender:
         self._patience = patience or Patience()
         self._margin, self._ceiling, self._clock = gas_margin, fee_ceiling, clock
         self._nonces = NonceBook()
+        self._mark = secrets.randbelow(_MARKS)
         self._pause = Event()
 
     # -- prepare -----------------------------------------------------------------------------------------------------
@@ -136,7 +142,7 @@ class TransactionSender:
             if estimate.reverted:
                 raise estimate
             estimate = self._endpoint.call("eth_estimateGas", call)  # some nodes do not estimate on "pending"
-        limit = gas if gas is not None else quantity(estimate) * (100 + self._margin) // 100
+        limit = gas if gas is not None else quantity(estimate) * (100 + self._margin) // 100 + self._mark
         return quantity(answers[0]), within(self._ceiling, fees_now(answers[1])), limit
 
     # -- broadcast ---------------------------------------------------------------------------------------------------
