@@ -33,8 +33,17 @@ from concordat.protocol.events import Accepted, Cancelled, Delivered, Expired, P
 from concordat.protocol.evidence import EvidenceKind, decode_policy, kinds_named
 from concordat.protocol.execution import Result
 from concordat.protocol.ledger import Ledger, Placed
-from concordat.protocol.messages import Accept, AcceptAndProve, AcceptAndSubmit, Message, Prove, Submit
-from concordat.protocol.order import OrderStatus, order_id
+from concordat.protocol.messages import (
+    Accept,
+    AcceptAndProve,
+    AcceptAndSubmit,
+    Funding,
+    FundingMode,
+    Message,
+    Prove,
+    Submit,
+)
+from concordat.protocol.order import Order, OrderStatus, order_id
 from concordat.storage.journal import Journal
 
 __all__ = ["Provider", "Terms"]
@@ -82,7 +91,7 @@ class Provider:
         self._turns = Turns()
         self._graphs: Recent[bytes, Graph] = Recent(GRAPHS)
         self._traces: Recent[bytes, tuple[bytes, MerkleTree]] = Recent(TRACES)
-        self._respondent = Respondent(journal, outbox, self._trace)
+        self._respondent = Respondent(journal, outbox, self._offer, self._trace)
 
     @property
     def address(self) -> Address:
@@ -150,8 +159,16 @@ class Provider:
         key, stage, body = item
         return self._turns.take(key, lambda: (self._begin if stage == "received" else self._deliver)(key, body))
 
+    def _offer(self, body: dict[str, Any]) -> Offer:
+        """The offer of an item; where the journal does not have it, from its order and what the client disclosed."""
+        if "offer" in body:
+            return from_wire(Offer, body["offer"])
+        order = from_wire(Order, body["order"])
+        opening = self.public.opening(order.input, self.graph(order.model).input_depth)
+        return Offer(order=order, funding=Funding(mode=FundingMode.AUTHORIZATION, signature=b""), opening=opening)
+
     def _begin(self, key: str, body: dict[str, Any]) -> int:
-        offer = from_wire(Offer, body["offer"])
+        offer = self._offer(body)
         if self.terms.fund_first and self._status(key) is OrderStatus.NONE:
             if self._late(key, offer):
                 return 1
@@ -190,7 +207,7 @@ class Provider:
         return tree.root
 
     def _deliver(self, key: str, body: dict[str, Any]) -> int:
-        offer, result = from_wire(Offer, body["offer"]), from_wire(Result, body["result"])
+        offer, result = self._offer(body), from_wire(Result, body["result"])
         status = self._status(key)
         if status is OrderStatus.NONE and self._late(key, offer):
             return 1
@@ -256,6 +273,8 @@ class Provider:
         event = placed.event
         if isinstance(event, Accepted | Delivered | Paid | Expired | Cancelled | Slashed):
             item = self.journal.item("offer", to_hex(event.order_id))
+            if item is None and isinstance(event, Accepted) and event.provider == self.address:
+                item = "received", {"order": to_wire(event.order)}  # by a copy of this node, or an earlier journal
             if item is not None:
                 self._note_order(event, placed.block, *item)
         else:
@@ -273,7 +292,7 @@ class Provider:
             result = Result(trace_root=event.trace_root, output=event.output)
             self.journal.set_item("offer", key, "delivered", {**body, "result": to_wire(result)}, block=block)
         elif isinstance(event, Accepted):
-            self.journal.set_item("offer", key, stage, block=block)
+            self.journal.set_item("offer", key, stage, body, block=block)
         else:
             self.journal.set_item("offer", key, "closed", block=block)
             self.outbox.settle(key)

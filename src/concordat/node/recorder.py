@@ -118,28 +118,40 @@ class Recorder:
             return 0
         waiting = sorted(waiting, key=lambda item: (item[1]["paid"]["block"], item[1]["paid"]["index"]))[:MOST_AT_ONCE]
         lengths: dict[tuple[bytes, bytes], int] = {}
-        fresh: list[DecisionRecord] = []
+        fresh = []
         for key, body in waiting:
             if self.log.find(OrderId(from_hex(key))) is None:
-                fresh.append(self._record(key, body, lengths))
+                fresh.append(self._record(key, body, self._next_sequence(key, body, lengths)))
         if fresh:
             self.log.append_all(fresh)
+        for key, body in waiting:
+            self._disclose(key, body)
         with self.journal.write("recorded"):
-            for key, body in waiting:
-                self.public.put_salts(from_hex(key), from_wire(RecordSalts, body["salts"]))
+            for key, _ in waiting:
                 self.journal.set_item("decision", key, "recorded")
         return len(waiting)
 
-    def _record(self, key: str, body: dict[str, Any], lengths: dict[tuple[bytes, bytes], int]) -> DecisionRecord:
+    def _next_sequence(self, key: str, body: dict[str, Any], lengths: dict[tuple[bytes, bytes], int]) -> int:
+        """The next sequence of the order's model and provider; `lengths` are those reached so far."""
         if "order" not in body or "result" not in body:
             raise EndpointError(f"The endpoint left out events of order {key}.", code="EndpointGarbage")
         order = from_wire(Order, body["order"])
         line = order.model, order.provider
         sequence = lengths.setdefault(line, self.log.next_sequence(self.ledger.domain, order.model, order.provider))
         lengths[line] += 1
+        return sequence
+
+    def _disclose(self, key: str, body: dict[str, Any]) -> None:
+        """Make the salts public if they are the record's: a new journal has drawn others, which open nothing."""
+        entry = self.log.find(OrderId(from_hex(key)))
+        known = "order" in body and "result" in body
+        if entry is not None and known and self._record(key, body, entry.record.sequence) == entry.record:
+            self.public.put_salts(from_hex(key), from_wire(RecordSalts, body["salts"]))
+
+    def _record(self, key: str, body: dict[str, Any], sequence: int) -> DecisionRecord:
         return record_decision(
             domain=self.ledger.domain,
-            order=order,
+            order=from_wire(Order, body["order"]),
             result=from_wire(Result, body["result"]),
             gathered=body["paid"]["gathered"],
             settlement=[from_wire(Placement, place) for place in body["places"]],

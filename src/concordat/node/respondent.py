@@ -47,13 +47,22 @@ class Respondent:
     ----------
     journal, outbox : Journal, Outbox
         The provider's.
+    offer : callable
+        Offer in the body of an item.
     trace : callable
         Claimed memory and tree behind a delivered result; `NotFoundError` if they cannot be had.
     """
 
-    def __init__(self, journal: Journal, outbox: Outbox, trace: Callable[[Offer, Result], Trace]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        outbox: Outbox,
+        offer: Callable[[dict[str, Any]], Offer],
+        trace: Callable[[Offer, Result], Trace],
+    ) -> None:
         self._journal = journal
         self._outbox = outbox
+        self._offer = offer
         self._trace = trace
         self._turns = Turns()
 
@@ -110,7 +119,7 @@ class Respondent:
         order_key, challenger_key = key.split(":")
         item = self._journal.item("offer", order_key)
         assert item is not None, "disputes are noted for offers that were taken"
-        offer, result = from_wire(Offer, item[1]["offer"]), from_wire(Result, item[1]["result"])
+        offer, result = self._offer(item[1]), from_wire(Result, item[1]["result"])
         trace, tree = self._trace(offer, result)
         challenger = Address(from_hex(challenger_key, length=20))
         height, index = node_in_question(tree.depth, body["picks"])

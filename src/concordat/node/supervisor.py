@@ -182,7 +182,7 @@ class Supervisor:
         elif failures.due is None:
             pause = min(RESTART_SECONDS * 2**failures.count, LONGEST_PAUSE)
             failures.count, failures.latest, failures.due = failures.count + 1, now, now + pause
-            say(f"{spec.role} {spec.name} ended ({self._reason(spec.name)}); starting it again in {pause:g} s")
+            say(f"{spec.name} ended ({self._reason(spec.name)}); starting it again in {pause:g} s")
         elif now >= failures.due:
             failures.due = None
             self._launch(spec)
