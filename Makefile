@@ -49,6 +49,8 @@ check: setup ## format, lint, types, import layers, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --verbose >/dev/null || $(BIN)/lint-imports
 	@node_modules/.bin/forge fmt --check
+	@$(BIN)/python scripts/check_test_names.py
+	@$(BIN)/python scripts/make_reference.py --check
 	@if command -v cargo >/dev/null 2>&1; then cd native && cargo fmt --check && cargo clippy -q --locked --all-targets --features python -- -D warnings; fi
 	@echo "check: all kept"
 
@@ -57,6 +59,9 @@ format: setup ## format Python, Solidity and Rust
 	@$(BIN)/ruff check -q --fix src tests scripts benchmarks examples
 	@node_modules/.bin/forge fmt
 	@if command -v cargo >/dev/null 2>&1; then cd native && cargo fmt; fi
+
+docs: setup ## write the generated reference and the README's figures anew
+	@$(BIN)/python scripts/make_reference.py
 
 abi: setup ## compile the contracts and refresh the ABIs and bytecode inside the package
 	@node_modules/.bin/forge build

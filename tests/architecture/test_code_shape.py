@@ -16,7 +16,7 @@ SCRIPTS = sorted([*(ROOT / "scripts").rglob("*.py"), *ROOT.glob("benchmarks/*.py
 LONGEST_MODULE, LONGEST_FUNCTION, MOST_METHODS = 500, 60, 15
 LONGER: dict[str, int] = {}
 """Functions that are longer, with their lines; may only get fewer and shorter."""
-SILENT = {"src/concordat/testing/conversation.py"}
+SILENT: set[str] = set()
 """Modules in which not everything public has a docstring; may only get fewer."""
 _MARKERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError|\b(todo|unimplemented)!")
 Function = ast.FunctionDef | ast.AsyncFunctionDef

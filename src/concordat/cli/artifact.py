@@ -105,14 +105,14 @@ def list_() -> None:
 
 
 @artifact.command()
-@click.argument("identity")
+@click.argument("model_name", metavar="MODEL")
 @command_errors
-def show(identity: str) -> None:
-    """Show a model: columns, outputs, card, lineage."""
+def show(model_name: str) -> None:
+    """Show a model: columns, outputs, card, lineage. MODEL is a name, an id, or the beginning of one."""
     context = click.get_current_context()
     speaker = speaker_of(context)
     with connect(context.find_object(Settings) or Settings()) as network:
-        model = network.registry.model(ModelId(from_hex(identity, length=32)))
+        model = network.registry.model(ModelId(network.registry.find(model_name)))
         lineage = network.registry.lineage(model.id).lines()
 
     def lines() -> None:
@@ -125,4 +125,4 @@ def show(identity: str) -> None:
         for line in lineage:
             speaker.out.print(one_line("  " + line))
 
-    speaker.result({"id": identity, "manifest": model.manifest, "lineage": lineage}, lines)
+    speaker.result({"id": to_hex(model.id), "manifest": model.manifest, "lineage": lineage}, lines)

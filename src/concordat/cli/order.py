@@ -31,11 +31,11 @@ def order() -> None:
 @click.argument("model")
 @command_errors
 def quote(model: str) -> None:
-    """What providers ask for one decision of a model. Nothing is paid."""
+    """What providers ask for one decision of MODEL (a name, an id, or the beginning of one). Nothing is paid."""
     context = click.get_current_context()
     speaker = speaker_of(context)
     with connect(context.find_object(Settings) or Settings()) as network:
-        quotes = network.orders.quotes(ModelId(from_hex(model, length=32)))
+        quotes = network.orders.quotes(network.registry.find(model))
     rows = [(checksum_address(q.provider), show_usd(q.price), "yes" if q.native else "no") for q in quotes]
     data = [{"provider": a, "price": p, "native": n == "yes"} for a, p, n in rows]
     speaker.result(data, lambda: speaker.table("Quotes", ("provider", "price", "run by contract"), rows))
@@ -67,12 +67,14 @@ def place(
     save: Path | None,
     yes: bool,
 ) -> None:
-    """Buy one decision of MODEL for ROW (JSON: an object by column name, or a list)."""
+    """Buy one decision of MODEL (a name, an id, or the beginning of one) for ROW (JSON: an object by column name, or a
+    list).
+    """
     context = click.get_current_context()
     settings, speaker = context.find_object(Settings) or Settings(), speaker_of(context)
     inputs = _row(row, file)
     with connect(settings) as network:
-        identity = ModelId(from_hex(model, length=32))
+        identity = ModelId(network.registry.find(model))
         quotes = network.orders.quotes(identity)
         if quotes and not yes and not settings.json:
             asked = show_usd(quotes[0].price)
@@ -144,7 +146,7 @@ def show(identity: str) -> None:
             for placed_event in network.ledger.events()
             if getattr(placed_event.event, "order_id", None) == placed.id
         ]
-    kinds = sorted(kind.name.lower() for kind in kinds_in(state.gathered))
+    kinds = sorted(kind.word for kind in kinds_in(state.gathered))
     data = {"order": identity, "status": state.status.name.lower(), "gathered": kinds, "events": events}
     speaker.result(data, lambda: speaker.table(f"Order {state.status.name.lower()}", ("event", "block"), events))
 
@@ -167,7 +169,7 @@ def _finish(speaker: Speaker, placed: PlacedOrder, until: str, timeout: float, s
         "order": to_hex(placed.id),
         "status": decision.status.name.lower(),
         "output": {"label": decision.output.label, "scores": dict(decision.output.scores)},
-        "evidence": sorted(kind.name.lower() for kind in decision.evidence),
+        "evidence": sorted(kind.word for kind in decision.evidence),
         "saved": str(save) if save else None,
     }
     speaker.result(data, str(decision) + (f"\nsaved {save}" if save else ""))

@@ -56,7 +56,7 @@ class Speaker:
 
 def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool = False) -> Table:
     """A table without lines whose cells are never broken; columns after the first to the right if asked for."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=any(columns))
     for index, column in enumerate(columns):
         table.add_column(column, no_wrap=True, overflow="ignore", justify="right" if right and index else "left")
     for row in rows:

@@ -10,7 +10,7 @@ import click
 from concordat.cli.connect import connect
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
-from concordat.primitives.encoding import from_hex, to_hex
+from concordat.primitives.encoding import to_hex
 from concordat.primitives.units import ModelId
 from concordat.protocol.evidence import kinds_in
 from concordat.protocol.verification import settled_orders
@@ -32,7 +32,7 @@ def list_(model: str | None) -> None:
     context = click.get_current_context()
     speaker = speaker_of(context)
     with connect(context.find_object(Settings) or Settings()) as network:
-        wanted = from_hex(model, length=32) if model else None
+        wanted = ModelId(network.registry.find(model)) if model else None
         entries = [e for e in network.records.log.records() if wanted in (None, e.record.model)]
     data: list[dict[str, Any]] = [
         {
@@ -41,7 +41,7 @@ def list_(model: str | None) -> None:
             "model": to_hex(e.record.model),
             "sequence": e.record.sequence,
             "time": datetime.fromtimestamp(e.record.time, UTC).isoformat(),
-            "evidence": sorted(kind.name.lower() for kind in kinds_in(e.record.gathered)),
+            "evidence": sorted(kind.word for kind in kinds_in(e.record.gathered)),
         }
         for e in entries
     ]
@@ -59,7 +59,7 @@ def audit(model: str) -> None:
     context = click.get_current_context()
     speaker = speaker_of(context)
     with connect(context.find_object(Settings) or Settings()) as network:
-        identity = ModelId(from_hex(model, length=32))
+        identity = ModelId(network.registry.find(model))
         settled = settled_orders(network.ledger.events(), identity)
         records = [entry.record for entry in network.records.of_model(identity)]
         findings = check_sequence(records, settled, domain=network.ledger.domain)

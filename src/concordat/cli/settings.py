@@ -1,4 +1,4 @@
-"""All settings of the command line, built once from file, environment and flags, in that order of precedence."""
+"""All settings of the command line, built once from file, environment and flags; the later wins over the earlier."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Settings:
     home: Path = field(default_factory=lambda: Path(platformdirs.user_data_dir("concordat")))
     """Folder of one deployment: chain state, public data, log, journals, keys."""
     url: str = "anvil://"
-    """Ledger: ``memory://``, ``anvil://`` (embedded chain in the home folder) or the JSON-RPC URL of any EVM chain."""
+    """Ledger: ``anvil://`` (the chain of ``concordat up``) or the JSON-RPC URL of any EVM chain."""
     account: str = "client"
     """Name of the account that pays and signs."""
     password: str = field(default="", repr=False)

@@ -140,7 +140,7 @@ class Story:
         decision = self._buy(0, evidence=Native()).wait("recorded")
         self._keep(decision)
         self._say(
-            f"[green]{decision.answer}[/]; offered, funded, executed, paid in one transaction; "
+            f"[green]{decision.output}[/]; offered, funded, executed, paid in one transaction; "
             "the lender sent none: his signature was the payment"
         )
         self.gas.note("decision run by the contract, offer to payment", decision.id)
@@ -151,7 +151,7 @@ class Story:
         placed = self._buy(1, evidence=FraudProvable())
         decision = placed.wait("delivered")
         self._say(
-            f"[green]{decision.answer}[/] delivered with the root of its whole execution; "
+            f"[green]{decision.output}[/] delivered with the root of its whole execution; "
             "the challenger re-executes it and finds nothing"
         )
         decision = placed.wait("recorded")

@@ -54,7 +54,7 @@ def verify(file: Path, trust: Path | None, rpc: bool, rerun: bool, explain: bool
 def _show(report: Report) -> None:
     console = speaker_of(click.get_current_context()).out
     for label, value in report.subject:
-        console.print(f"[dim]{label:<12}[/] {escape(value)}")
+        console.print(f"[dim]{label:<18}[/] {escape(value)}")
     for check in report.checks:
         console.print(f"{check.number:>3}  {_MARKS[check.outcome]}  {check.name}  [dim]{escape(check.reason)}[/]")
     colour = "green" if report.ok else "red" if report.failed else "yellow"

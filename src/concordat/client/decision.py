@@ -41,12 +41,6 @@ class Decision:
         """Where the order stood when this was read."""
         return self.state.status
 
-    @property
-    def answer(self) -> str:
-        """What the model said, in a few words."""
-        scores = ", ".join(f"{name}: {value:.4g}" for name, value in self.output.scores.items())
-        return scores if self.output.label is None else f"{self.output.label} ({scores})"
-
     def save(self, path: Path | str) -> Path:
         """Write the bundle to a file, all of it or nothing.
 
@@ -60,5 +54,5 @@ class Decision:
         return target
 
     def __str__(self) -> str:
-        kinds = ", ".join(sorted(kind.name.lower().replace("_", "-") for kind in self.evidence)) or "none yet"
-        return f"{self.answer} · order {to_hex(self.id)[:10]}…, {self.status.name.lower()}, evidence: {kinds}"
+        kinds = ", ".join(sorted(kind.word for kind in self.evidence)) or "none yet"
+        return f"{self.output} · order {to_hex(self.id)[:10]}…, {self.status.name.lower()}, evidence: {kinds}"

@@ -36,6 +36,11 @@ __all__ = ["Orders", "PlacedOrder", "default_window"]
 
 STAGES = ("accepted", "delivered", "settled", "recorded")
 """What one can wait for, in order."""
+_ENDINGS = {
+    OrderStatus.EXPIRED: "not delivered in time",
+    OrderStatus.CANCELLED: "cancelled by both",
+    OrderStatus.SLASHED: "answered falsely, and the provider slashed",
+}
 
 
 def default_window(price: Amount) -> Seconds:
@@ -155,7 +160,7 @@ class Orders:
             salt=Bytes32(secrets.token_bytes(32)),
         )
         offer = Offer(order=order, funding=self._authorise(order, client), opening=opening)
-        return self._send(offer, link)
+        return self._send(offer, link, client)
 
     def _choose(self, model: PublishedModel, pay: Amount, provider: Address | None) -> ProviderLink:
         links = {link.address: link for link in self._providers()}
@@ -185,7 +190,7 @@ class Orders:
         )
         return Funding(mode=FundingMode.AUTHORIZATION, signature=self._keyring.signer(client).sign(digest))
 
-    def _send(self, offer: Offer, link: ProviderLink) -> PlacedOrder:
+    def _send(self, offer: Offer, link: ProviderLink, client: str) -> PlacedOrder:
         name = order_id(offer.order, self.ledger.domain)
         if self.ledger.token_balance(offer.order.client) < offer.order.price:
             raise OrderError(
@@ -194,12 +199,14 @@ class Orders:
                 code="InsufficientFunds",
             )
         block = self.ledger.head()
-        self._journal.set_item("order", to_hex(name), "offered", {"offer": to_wire(offer), "block": block})
+        self._journal.set_item(
+            "order", to_hex(name), "offered", {"offer": to_wire(offer), "block": block, "client": client}
+        )
         # A native proof shows the input to everybody, too; and a provider who delivers without one must be watched.
         if kinds_named(offer.order.evidence) & {EvidenceKind.NATIVE, EvidenceKind.FRAUD_PROVABLE}:
             self._public.put_opening(offer.order.input, offer.opening)
         link.offer(offer)
-        return PlacedOrder(self, offer, name, block)
+        return PlacedOrder(self, offer, name, block, client)
 
     # -- afterwards --------------------------------------------------------------------------------------------------
 
@@ -208,20 +215,24 @@ class Orders:
         item = self._journal.item("order", to_hex(order))
         if item is None:
             raise NotFoundError(f"No order {to_hex(order)} was placed from here.", code="UnknownOrder")
-        return PlacedOrder(self, from_wire(Offer, item[1]["offer"]), order, item[1]["block"])
+        return PlacedOrder(self, from_wire(Offer, item[1]["offer"]), order, item[1]["block"], item[1]["client"])
 
     def all(self) -> list[PlacedOrder]:
         """Every order placed from here, oldest first."""
         return [self.get(OrderId(from_hex(key))) for key, _, _ in self._journal.items("order")]
 
-    def release(self, order: Order) -> None:
-        """Let a delivered order be paid before its window ends."""
-        name = self._keyring.name_of(order.client)
-        if name is None:
-            raise InputError("The client's key is not here.", code="NoAccount")
-        signature = self._keyring.signer(name).sign(
-            release_digest(order_id(order, self.ledger.domain), self.ledger.domain)
-        )
+    def release(self, order: Order, client: str) -> None:
+        """Let a delivered order be paid before its window ends.
+
+        Raises
+        ------
+        InputError
+            If the named account is not the order's client.
+        """
+        signer = self._keyring.signer(client)
+        if signer.address != order.client:
+            raise InputError(f"The account {client!r} did not place this order.", code="NotClient")
+        signature = signer.sign(release_digest(order_id(order, self.ledger.domain), self.ledger.domain))
         self.ledger.send(Release(order=order, signature=signature), sender=order.client)
 
 
@@ -237,6 +248,8 @@ class PlacedOrder:
     """Its id."""
     block: int
     """Head of the chain when it was placed: all its events are later."""
+    client: str
+    """Name of the account that placed it."""
 
     @property
     def order(self) -> Order:
@@ -250,7 +263,7 @@ class PlacedOrder:
 
     def release(self) -> None:
         """Let the provider be paid before the window ends."""
-        self.orders.release(self.order)
+        self.orders.release(self.order, self.client)
 
     def wait(self, until: str = "settled", *, timeout: float = 60.0) -> Decision:
         """Wait for a stage and return the decision.
@@ -273,18 +286,19 @@ class PlacedOrder:
         while not self._reached(until):
             if time.monotonic() > end:
                 raise OrderError(
-                    f"The order is {self.status.name} after {timeout:g} s, not yet {until}.",
+                    f"The order is {self.status.name.lower()} after {timeout:g} s, not yet {until}.",
                     code="StillWaiting",
-                    hint="Wait again: nothing is lost. Without delivery the price comes back after the deadline.",
+                    hint="Wait again: nothing is lost. What is not delivered in time is refunded; what is delivered is "
+                    "paid after its window, or at once when you release it.",
                 )
             self.orders.pump()
         return self.decision()
 
     def _reached(self, until: str) -> bool:
         status = self.status
-        if status in (OrderStatus.EXPIRED, OrderStatus.CANCELLED, OrderStatus.SLASHED):
+        if status in _ENDINGS:
             raise OrderError(
-                f"The order ended {status.name}; the price is back in the client's vault balance.",
+                f"The order was {_ENDINGS[status]}; the price is back in the client's vault balance.",
                 code=f"Order{status.name.capitalize()}",
                 order=to_hex(self.id),
             )

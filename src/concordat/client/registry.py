@@ -14,8 +14,8 @@ from concordat.client.public import PublicData
 from concordat.graph.elements import ElementType
 from concordat.graph.ir import Graph
 from concordat.graph.schema import ModelSchema
-from concordat.primitives.encoding import to_hex
-from concordat.primitives.errors import CorruptionError, ModelError, NotFoundError
+from concordat.primitives.encoding import from_hex, to_hex
+from concordat.primitives.errors import CorruptionError, InputError, ModelError, NotFoundError
 from concordat.primitives.units import Address, Bytes32, ModelId
 from concordat.protocol.artifact import ArtifactKind, ModelCommitment
 from concordat.protocol.registry import Registration, artifact_id
@@ -101,6 +101,9 @@ class Lineage:
         return [own, *(line for parent in self.parents for line in parent.lines(indent + "  └ "))]
 
 
+_LIST_HINT = "See: concordat artifact list"
+
+
 class Registry:
     """Publish and resolve artifacts on one network."""
 
@@ -181,6 +184,29 @@ class Registry:
         if not _fits(published.schema, published.graph):
             raise ModelError("The model's schema is not that of its program.", code="BadManifest")
         return published
+
+    def find(self, text: str) -> Bytes32:
+        """Id of an artifact by its id, the beginning of its id, its name, or its name and version.
+
+        Raises
+        ------
+        NotFoundError
+            If nothing fits.
+        InputError
+            If several do.
+        """
+        if len(text) == 66 and text.startswith("0x"):
+            return Bytes32(from_hex(text, length=32))
+        fitting = []
+        for entry in self._ledger.entries():
+            name = self.name(entry)
+            if (text.startswith("0x") and to_hex(entry.id).startswith(text)) or text in (name, name.rpartition(" ")[0]):
+                fitting.append(entry.id)
+        if not fitting:
+            raise NotFoundError(f"Nothing registered fits {text[:80]!r}.", code="UnknownArtifact", hint=_LIST_HINT)
+        if len(fitting) > 1:
+            raise InputError(f"{len(fitting)} artifacts fit {text[:80]!r}.", code="AmbiguousArtifact", hint=_LIST_HINT)
+        return fitting[0]
 
     def entries(self) -> list[Registration]:
         """Everything registered, in order."""

@@ -51,6 +51,10 @@ class Output:
     integers: tuple[int, ...]
     """The output elements: the label's place (if any), then the scores in their steps."""
 
+    def __str__(self) -> str:
+        scores = ", ".join(f"{name}: {value:.4g}" for name, value in self.scores.items())
+        return scores if self.label is None else f"{self.label} ({scores})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSchema:

@@ -50,6 +50,11 @@ class EvidenceKind(IntEnum):
     CLIENT_RELEASE = 7
     """The client said so; never counts for an effect."""
 
+    @property
+    def word(self) -> str:
+        """As people write it: ``fraud-provable``."""
+        return self.name.lower().replace("_", "-")
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -68,8 +73,7 @@ class Policy:
 
     def __str__(self) -> str:
         return " or ".join(
-            " and ".join(kind.name.lower().replace("_", "-") for kind in sorted(clause))
-            for clause in sorted(self.clauses, key=sorted)
+            " and ".join(kind.word for kind in sorted(clause)) for clause in sorted(self.clauses, key=sorted)
         )
 
 

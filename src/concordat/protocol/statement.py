@@ -45,7 +45,7 @@ def statement(record: DecisionRecord) -> dict[str, Any]:
             "inputCommitment": to_hex(record.input),
             "outputCommitment": to_hex(record.output),
             "evidenceCommitment": to_hex(record.evidence),
-            "evidence": sorted(kind.name.lower().replace("_", "-") for kind in kinds_in(record.gathered)),
+            "evidence": sorted(kind.word for kind in kinds_in(record.gathered)),
             "sequence": record.sequence,
             "time": record.time,
         },

@@ -150,7 +150,7 @@ def parse_policy(text: str) -> Policy:
     InputError
         If a word is no kind of evidence.
     """
-    names = {kind.name.lower().replace("_", "-"): kind for kind in EvidenceKind}
+    names = {kind.word: kind for kind in EvidenceKind}
     try:
         clauses = [frozenset(names[word.strip()] for word in clause.split(" and ")) for clause in text.split(" or ")]
     except KeyError as error:

@@ -213,7 +213,7 @@ class Journal:
 
     def has(self, kind: str, *stages: str) -> bool:
         """Whether there is any item of a kind in one of the stages."""
-        query = f"SELECT 1 FROM item WHERE kind = ? AND stage IN ({', '.join('?' * len(stages))}) LIMIT 1"
+        query = f"SELECT 1 FROM item WHERE kind = ? AND stage IN ({', '.join('?' * len(stages))}) LIMIT 1"  # noqa: S608 (only placeholders)
         return bool(self._read(query, (kind, *stages)))
 
     def touched(self, kind: str, block: int) -> list[tuple[str, str, dict[str, Any]]]:

@@ -164,7 +164,7 @@ def evidence(case: Case) -> Found:
     established = (_REPLAY_SHOWS if case.replayed else 0) | (recorded if case.settled else 0)
     wanted = [signed] if case.policy is None else [signed, encode_policy(case.policy)]
     if all(satisfied(policy, established) for policy in wanted):
-        shown = ["running the model again shows the output to be right"] * case.replayed
+        shown = ["Running the model again shows the output to be right"] * case.replayed
         shown += [f"the chain settled it by {_kinds(recorded)}"] * case.settled
         return holds(f"{' and '.join(shown)}: enough for {show_policy(wanted[-1])}.")
     if case.record is None:
@@ -210,4 +210,4 @@ def show_policy(encoded: bytes) -> str:
 
 
 def _kinds(mask: int) -> str:
-    return " and ".join(kind.name.lower().replace("_", "-") for kind in sorted(kinds_in(mask))) or "nothing"
+    return " and ".join(kind.word for kind in sorted(kinds_in(mask))) or "nothing"
