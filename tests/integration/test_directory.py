@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,9 @@ from concordat.node.embedded import EmbeddedMarket
 from concordat.node.http import Door
 from concordat.node.open import TERMS, open_market
 from concordat.node.process import open_door
-from concordat.primitives.errors import CorruptionError, NotFoundError
+from concordat.primitives.errors import CorruptionError, NotFoundError, OrderError
+from concordat.primitives.units import usd
+from concordat.protocol.evidence import FraudProvable
 from concordat.testing.small import small_graph, small_model
 
 
@@ -98,3 +102,33 @@ def test_door_of_somebody_who_answers_nonsense_counts_as_empty() -> None:
     assert door_holder(door.url)(bytes(32)) is None
     door.close()
     assert door_holder(door.url)(bytes(32)) is None
+
+
+def test_input_is_found_at_other_doors_when_the_provider_withholds_it(market: EmbeddedMarket, tmp_path: Path) -> None:
+    worker, other = market.add_provider("worker", TERMS), market.add_provider("other", TERMS)
+    model = market.network.registry.publish(small_model(), signer="lender")
+    other.public = PublicData(MemoryContent(), lambda: [worker.public.named])
+    row = {"income": 5200, "debt": 900, "age": 44, "years": 3}
+    placed = market.network.orders.place(
+        model.id, row, pay=usd("0.50"), evidence=FraudProvable(), provider=worker.address
+    )
+    door = open_door(other, Home(tmp_path), "other")
+    watcher = PublicData(MemoryContent(), lambda: [door_holder(door.url)])
+    assert watcher.opening(placed.order.input, small_graph().input_depth) == placed.offer.opening
+    door.close()
+
+
+@pytest.mark.parametrize(
+    "change", [{"price": usd("100000000")}, {"salt": bytes(32)}, {"evidence": bytes([128]) + bytes(31)}]
+)
+def test_input_of_an_order_without_money_or_watchers_is_not_kept(
+    market: EmbeddedMarket, change: dict[str, Any]
+) -> None:
+    worker, other = market.add_provider("worker", TERMS), market.add_provider("other", TERMS)
+    model = market.network.registry.publish(small_model(), signer="lender")
+    row = {"income": 5200, "debt": 900, "age": 44, "years": 3}
+    placed = market.network.orders.place(
+        model.id, row, pay=usd("0.50"), evidence=FraudProvable(), provider=worker.address
+    )
+    with pytest.raises(OrderError):
+        other.keep_input(replace(placed.offer, order=replace(placed.order, **change)))

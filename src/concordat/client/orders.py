@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,15 @@ from concordat.primitives.signatures import receive_authorization_digest, releas
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp, minutes, show_usd
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.bond import bond_for
-from concordat.protocol.evidence import AnyOf, EvidenceKind, FraudProvable, Native, Policy, encode_policy, kinds_named
+from concordat.protocol.evidence import (
+    PUBLIC_KINDS,
+    AnyOf,
+    FraudProvable,
+    Native,
+    Policy,
+    encode_policy,
+    kinds_named,
+)
 from concordat.protocol.execution import input_root
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import Funding, FundingMode, Release
@@ -203,10 +212,20 @@ class Orders:
             "order", to_hex(name), "offered", {"offer": to_wire(offer), "block": block, "client": client}
         )
         # A native proof shows the input to everybody, too; and a provider who delivers without one must be watched.
-        if kinds_named(offer.order.evidence) & {EvidenceKind.NATIVE, EvidenceKind.FRAUD_PROVABLE}:
+        public = bool(kinds_named(offer.order.evidence) & PUBLIC_KINDS)
+        if public:
             self._public.put_opening(offer.order.input, offer.opening)
         link.offer(offer)
+        if public:
+            self._disclose(offer, link)
         return PlacedOrder(self, offer, name, block, client)
+
+    def _disclose(self, offer: Offer, chosen: ProviderLink) -> None:
+        """Give the input to other providers' doors too, where watchers look; the one who works could withhold it."""
+        for link in self._providers():
+            if link.address != chosen.address:
+                with suppress(EndpointError, OrderError, NotFoundError):
+                    link.disclose(offer)
 
     # -- afterwards --------------------------------------------------------------------------------------------------
 

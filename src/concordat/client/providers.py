@@ -54,6 +54,10 @@ class ProviderLink(Protocol):
         """Hand over a signed order; `OrderError` if it declines."""
         ...
 
+    def disclose(self, offer: Offer) -> None:
+        """Let watchers find the input of an order that somebody else works on; `OrderError` if it declines."""
+        ...
+
 
 class HttpProvider:
     """A provider behind its HTTP door."""
@@ -75,6 +79,10 @@ class HttpProvider:
     def offer(self, offer: Offer) -> OrderId:
         """Hand over a signed order."""
         return OrderId(from_hex(self._call("POST", "/offers", to_wire(offer)), length=32))
+
+    def disclose(self, offer: Offer) -> None:
+        """Let watchers find the input of an order that somebody else works on."""
+        self._call("POST", "/inputs", to_wire(offer))
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         try:

@@ -15,14 +15,14 @@ from concordat.graph.ir import Graph
 from concordat.primitives.errors import OrderError, VerificationError
 from concordat.primitives.signatures import receive_authorization_digest, recover
 from concordat.primitives.units import Address, Amount, Seconds
-from concordat.protocol.evidence import EvidenceKind, decode_policy
+from concordat.protocol.evidence import PUBLIC_KINDS, EvidenceKind, decode_policy, kinds_named
 from concordat.protocol.execution import MAX_OUTPUT_BYTES
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import FundingMode
-from concordat.protocol.order import order_id
+from concordat.protocol.order import OrderStatus, order_id
 from concordat.protocol.settlement import terms_hold
 
-__all__ = ["Terms", "check_order", "check_work"]
+__all__ = ["Terms", "check_disclosure", "check_order", "check_work"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,20 @@ def check_order(offer: Offer, terms: Terms, ledger: Ledger, *, provider: Address
         if refused:
             raise OrderError(message, code=code, hint="Ask for a new quote and sign a new order.")
     _check_funding(offer, ledger)
+
+
+def check_disclosure(offer: Offer, ledger: Ledger) -> None:
+    """Refuse to keep an input of somebody else's order unless the order is, or can be, paid for.
+
+    Raises
+    ------
+    OrderError
+        If its terms contradict each other, nobody may see its input, or there is no money behind it.
+    """
+    if not terms_hold(offer.order) or not kinds_named(offer.order.evidence) & PUBLIC_KINDS:
+        raise OrderError("Nobody has to see this order's input.", code="NotPublic")
+    if ledger.state(order_id(offer.order, ledger.domain)).status not in (OrderStatus.FUNDED, OrderStatus.DELIVERED):
+        _check_funding(offer, ledger)
 
 
 def check_work(offer: Offer, graph: Graph) -> None:

@@ -108,6 +108,10 @@ class EmbeddedProvider:
         """Hand over a signed order."""
         return self.provider.offer(offer)
 
+    def disclose(self, offer: Offer) -> None:
+        """Let watchers find the input of an order that somebody else works on."""
+        self.provider.keep_input(offer)
+
 
 class EmbeddedMarket:
     """Nodes and client of one market in one process.

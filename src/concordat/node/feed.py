@@ -96,7 +96,6 @@ class Feed:
             raise
 
     def _go_back(self, block: int, note: Callable[[Placed], None], undo: Callable[[int], int] | None) -> None:
-        self._journal.reopen_intents(block)
         again = undo(block) if undo is not None else block
         if again < block:
             for placed in self._ledger.events(start=again, end=block - 1):

@@ -109,6 +109,10 @@ def _routes(provider: Provider) -> dict[str, Callable[[Any], Any]]:
     def offer(body: Any) -> Any:
         return to_hex(provider.offer(from_wire(Offer, body)))
 
+    def keep_input(body: Any) -> Any:
+        provider.keep_input(from_wire(Offer, body))
+        return None
+
     def look(identity: str) -> Any:
         item = provider.journal.item("offer", to_hex(from_hex(identity, length=32)))
         if item is None:
@@ -126,5 +130,6 @@ def _routes(provider: Provider) -> dict[str, Callable[[Any], Any]]:
         "GET /quote": quote,
         "POST /offers": offer,
         "GET /offers/": look,
+        "POST /inputs": keep_input,
         "GET /public/": public,
     }

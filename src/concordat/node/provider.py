@@ -18,7 +18,7 @@ from concordat.graph.execute import Execution, run
 from concordat.graph.intervals import validate
 from concordat.graph.ir import Graph
 from concordat.graph.trace import trace_tree
-from concordat.node.admission import Terms, check_order, check_work
+from concordat.node.admission import Terms, check_disclosure, check_order, check_work
 from concordat.node.feed import Feed
 from concordat.node.outbox import Outbox
 from concordat.node.recent import Recent
@@ -132,6 +132,18 @@ class Provider:
         native = self.native(offer.order.model)
         check_order(offer, self.terms, self.ledger, provider=self.address, native=native)
         check_work(offer, self.graph(offer.order.model))
+
+    def keep_input(self, offer: Offer) -> None:
+        """Keep the input of an order that somebody else works on, so that he cannot hide it from watchers.
+
+        Raises
+        ------
+        OrderError
+            If the input is not meant to be seen, does not open the order, or no money stands behind it.
+        """
+        check_disclosure(offer, self.ledger)
+        check_work(offer, self.graph(offer.order.model))
+        self.public.put_opening(offer.order.input, offer.opening)
 
     def graph(self, model: bytes) -> Graph:
         """A validated program; executing an unvalidated one could not be defended in court."""

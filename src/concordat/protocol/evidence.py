@@ -15,6 +15,7 @@ from concordat.primitives.errors import PolicyError
 from concordat.primitives.units import Bytes32
 
 __all__ = [
+    "PUBLIC_KINDS",
     "AllOf",
     "AnyOf",
     "ClientRelease",
@@ -54,6 +55,10 @@ class EvidenceKind(IntEnum):
     def word(self) -> str:
         """As people write it: ``fraud-provable``."""
         return self.name.lower().replace("_", "-")
+
+
+PUBLIC_KINDS = frozenset({EvidenceKind.NATIVE, EvidenceKind.FRAUD_PROVABLE})
+"""Kinds that let everybody see the input: the chain runs the model on it, or watchers do."""
 
 
 @dataclass(frozen=True, slots=True)
