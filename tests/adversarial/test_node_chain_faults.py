@@ -12,16 +12,14 @@ from concordat.client.home import Home
 from concordat.node.process import Stepper
 from concordat.node.provider import Provider
 from concordat.primitives.errors import ChainError
-from concordat.primitives.units import Seconds, usd
-from concordat.protocol.ledger import Parameters
+from concordat.primitives.units import usd
+from concordat.protocol.messages import Withdraw
 from concordat.protocol.order import OrderStatus
 from concordat.testing.cheats import AlteredMiddle, WithheldTrace
 from concordat.testing.faults import Fault, FaultyEndpoint
 from concordat.testing.theatre import STAKE, Theatre, work
 
 pytestmark = pytest.mark.chain
-
-PATIENT = Parameters(move_time=Seconds(3600))
 
 
 @pytest.fixture
@@ -194,6 +192,21 @@ def test_reorganisation_after_several_deliveries_brings_them_all_back(theatre: T
     assert {theatre.status(order) for order in orders} == {OrderStatus.NONE}
     finish(theatre, nodes)
     check_paid(theatre, orders)
+
+
+def test_reorganisation_that_also_takes_a_strangers_transaction_lets_the_provider_sign_anew(theatre: Theatre) -> None:
+    """Somebody else used the account; nobody sends that transaction again, so the next number stays free for ever."""
+    theatre.node.mine(5)
+    nodes = crew(theatre)
+    provider = nodes[0]
+    assert isinstance(provider, Provider)
+    theatre.through(theatre.node.url).send(Withdraw(amount=usd(1), to=provider.address), sender=provider.address)
+    order = provider.offer(theatre.offer())
+    work(*nodes)
+    theatre.node.reorganise(2)
+    assert theatre.status(order) is OrderStatus.NONE
+    finish(theatre, nodes)
+    check_paid(theatre, [order])
 
 
 def test_reorganisation_after_payment_leaves_nothing_in_the_log_that_is_gone(theatre: Theatre) -> None:

@@ -178,15 +178,6 @@ class Journal:
                 (key, status, raw, hash, json.dumps(detail, sort_keys=True)),
             )
 
-    def reopen_intents(self, block: int) -> None:
-        """What was done in that block or later may have been undone: it is planned again, with the same bytes."""
-        with self.write(f"reopen {block}") as db:
-            db.execute(
-                "UPDATE intent SET status = 'planned' "
-                "WHERE status = 'done' AND CAST(json_extract(detail, '$.block') AS INTEGER) >= ?",
-                (block,),
-            )
-
     # -- items -------------------------------------------------------------------------------------------------------
 
     def item(self, kind: str, key: str) -> tuple[str, dict[str, Any]] | None:
