@@ -192,3 +192,12 @@ def test_order_that_cannot_work_is_refused_before_anything_is_paid(
         network.orders.place(model, **arguments)
     assert caught.value.code == code
     assert holdings(market, "client") == before
+
+
+def test_provider_with_too_little_stake_declines_before_anything_is_paid(market: EmbeddedMarket) -> None:
+    model, network = publish(market), market.network
+    provider = market.add_provider("poor", TERMS, stake=cd.usd("1"))
+    with pytest.raises(OrderError) as caught:
+        network.orders.place(model, ROW, pay=PRICE, evidence=cd.FraudProvable(), provider=provider.address)
+    assert caught.value.code == "InsufficientFree"
+    assert network.wallet("client").tokens == cd.usd("10000")

@@ -65,6 +65,7 @@ def check_order(offer: Offer, terms: Terms, ledger: Ledger, *, provider: Address
         ),
         (order.bond > terms.bond_limit, "BondTooHigh", f"The bond {order.bond} is above {terms.bond_limit}."),
         (order.window > terms.window_limit, "WindowTooLong", f"The window {order.window} s is too long."),
+        (order.bond > ledger.balance(provider).free, "InsufficientFree", "This provider has too little free stake."),
         (now > order.accept_by, "OfferExpired", "The offer has expired."),
         (now + terms.delivery_margin > order.deliver_by, "DeliveryTooSoon", "There is no time left to deliver."),
         (
