@@ -46,6 +46,7 @@ class Front:
         public.put_model(model.commitment, model.graph, model.manifest.encode())
         for account in (self.client, signer):
             chain.fund(account.address, usd(100))
+        chain.stake(signer.address, usd(50))
         self.journal = Journal(home.journal("provider"))
         outbox = Outbox(chain.ledger, self.journal, signer.address)
         terms = Terms(price=usd("0.05"), bond_limit=usd(1000))
