@@ -13,7 +13,7 @@ from concordat.client.registry import PublishedModel
 from concordat.node.embedded import EmbeddedMarket
 from concordat.node.open import TERMS, open_market
 from concordat.node.provider import Provider
-from concordat.primitives.errors import InputError, OrderError, SchemaError
+from concordat.primitives.errors import EndpointError, InputError, OrderError, SchemaError
 from concordat.protocol.events import DisputeLost, FraudProven, LeafRevealed, Slashed
 from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.order import OrderStatus
@@ -201,3 +201,24 @@ def test_provider_with_too_little_stake_declines_before_anything_is_paid(market:
         network.orders.place(model, ROW, pay=PRICE, evidence=cd.FraudProvable(), provider=provider.address)
     assert caught.value.code == "InsufficientFree"
     assert network.wallet("client").tokens == cd.usd("10000")
+
+
+def test_wait_outlasts_an_endpoint_that_is_away_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    market = open_market("memory://")
+    market.add_provider("provider", TERMS)
+    placed = market.network.orders.place(publish(market), ROW, pay=PRICE, evidence=cd.Native())
+    state, asked = market.network.ledger.state, iter(range(3))
+
+    def away(order: Any) -> Any:
+        if next(asked, None) is None:
+            monkeypatch.setattr(market.network.ledger, "state", state)
+            monkeypatch.setattr(placed.orders, "pump", market.pump)
+        raise EndpointError("The endpoint is away.", code="EndpointDown")
+
+    monkeypatch.setattr(placed.orders, "pump", lambda: None)  # a client whose nodes are elsewhere
+    monkeypatch.setattr(market.network.ledger, "state", away)
+    assert placed.wait("recorded").status is OrderStatus.PAID
+    monkeypatch.setattr(market.network.ledger, "state", away)
+    with pytest.raises(EndpointError):
+        placed.wait("recorded", timeout=0)
+    market.close()

@@ -302,7 +302,7 @@ class PlacedOrder:
         if until not in STAGES:
             raise InputError(f"One can wait until {', '.join(STAGES)}, not {until!r}.", code="UnknownStage")
         end = time.monotonic() + timeout
-        while not self._reached(until):
+        while not self._reached_or_unknown(until, end):
             if time.monotonic() > end:
                 raise OrderError(
                     f"The order is {self.status.name.lower()} after {timeout:g} s, not yet {until}.",
@@ -312,6 +312,15 @@ class PlacedOrder:
                 )
             self.orders.pump()
         return self.decision()
+
+    def _reached_or_unknown(self, until: str, end: float) -> bool:
+        """Whether the stage is reached; an endpoint that is away for a while only makes the wait longer."""
+        try:
+            return self._reached(until)
+        except EndpointError:
+            if time.monotonic() > end:
+                raise
+            return False
 
     def _reached(self, until: str) -> bool:
         status = self.status
