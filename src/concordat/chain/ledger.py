@@ -269,8 +269,10 @@ class EvmLedger:
 
         The latest block of a chain that mines on demand is as old as the last message.
         """
-        blocks = self.endpoint.batch([("eth_getBlockByNumber", [tag, False]) for tag in ("pending", "latest")])
-        return Timestamp(max(quantity(member(block, "timestamp")) for block in blocks if block))
+        asked: list[tuple[str, list[Any]]] = [("eth_getBlockByNumber", [tag, False]) for tag in ("latest", "pending")]
+        latest, pending = self.endpoint.batch(asked)
+        blocks = [latest] if pending is None else [latest, pending]
+        return Timestamp(max(quantity(member(block, "timestamp")) for block in blocks))
 
     def head(self) -> int:
         """Number of the latest block."""
