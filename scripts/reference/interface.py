@@ -15,7 +15,7 @@ import click
 
 import concordat
 from concordat.cli.main import main
-from concordat.cli.settings import ENVIRONMENT, Settings
+from concordat.cli.settings import ENVIRONMENT, KEY_PREFIX, Settings
 from reference.markdown import NOTE, code, paragraph, table
 
 __all__ = ["EXIT_CODES", "OTHER_VARIABLES", "api_page", "cli_page", "commands", "settings_page"]
@@ -76,7 +76,7 @@ def commands(
 def settings_page() -> str:
     """``settings.md``."""
     flags = {option.name: option.opts[0] for option in main.params if isinstance(option, click.Option)}
-    variables = {setting: variable for variable, setting in ENVIRONMENT.items()}
+    variables = {setting: variable for variable, setting in ENVIRONMENT.items()} | {"keys": f"{KEY_PREFIX}<NAME>"}
     tree = ast.parse(inspect.getsource(Settings))
     told = dict(_field_lines(tree.body[0]))
     rows = [
@@ -96,11 +96,12 @@ def settings_page() -> str:
             "`concordat.toml`, that over the defaults. The file is the one in the working folder, else the one in the "
             "home folder; only one is read. An unknown setting in it is an error (`BadSettings`).\n\n",
             table(("setting", "default", "environment", "flag", "meaning"), rows),
-            '\n```toml\n# concordat.toml\nhome = "~/market"\nurl = "http://127.0.0.1:8545"\naccount = "lender"\n```\n'
+            '\n```toml\n# concordat.toml\nhome = "~/market"\nurl = "http://127.0.0.1:8545"\naccount = "lender"\n\n'
+            '[signers.lender]\naddress = "0x…"\ncommand = ["my-hardware-signer", "--slot", "1"]\n```\n'
             "\n## Other environment variables\n\n",
             table(("variable", "meaning"), [(code(name), text) for name, text in OTHER_VARIABLES.items()]),
-            "\nThe library reads no environment except these two; keys come from keystores, from an external signer, "
-            "or from a variable that the program names itself (`Account.from_environment`).\n",
+            "\nThe library itself reads no environment except these two; the command line reads the rest and hands it "
+            "down. A signer's program reads one line, `0x<address> 0x<digest>`, and prints `0x<signature>`.\n",
         )
     )
 
@@ -121,7 +122,7 @@ def _default(definition: ast.stmt, name: str) -> str:
     if isinstance(value, ast.Lambda):
         return "the user's data folder (`~/.local/share/concordat` on Linux)"
     text = ast.unparse(value) if value else ""
-    return code(text.strip("'")) if text != "''" else "empty"
+    return "empty" if text in ("''", "dict") else code(text.strip("'"))
 
 
 # -- public names ----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from concordat.cli.settings import load_settings
 from concordat.primitives.errors import ConfigurationError
+from concordat.primitives.signatures import address_of
 
 
 def test_settings_flags_beat_environment_beats_file(tmp_path: Path) -> None:
@@ -36,3 +37,31 @@ def test_settings_never_show_the_password(tmp_path: Path) -> None:
     settings = load_settings({}, environment={"CONCORDAT_PASSWORD": "sesame"}, folder=tmp_path)
     assert settings.password == "sesame"
     assert "sesame" not in repr(settings)
+
+
+def test_settings_take_keys_from_the_environment_and_nowhere_else(tmp_path: Path) -> None:
+    key = "0x" + "11" * 32
+    settings = load_settings({}, environment={"CONCORDAT_KEY_MY_BANK": key}, folder=tmp_path)
+    signer = settings.signer("my-bank")
+    assert signer is not None
+    assert signer.address == address_of(bytes.fromhex("11" * 32))
+    assert settings.signer("other") is None
+    assert "1111" not in repr(settings)
+    (tmp_path / "concordat.toml").write_text(f'[keys]\nbank = "{key}"\n')
+    with pytest.raises(ConfigurationError):
+        load_settings({}, environment={}, folder=tmp_path)
+
+
+def test_settings_name_external_signers_whose_answers_are_checked(tmp_path: Path) -> None:
+    address = "0x" + address_of(bytes.fromhex("11" * 32)).hex()
+    (tmp_path / "concordat.toml").write_text(
+        f'[signers.bank]\naddress = "{address}"\ncommand = ["echo", "0x00"]\n[signers.broken]\naddress = "{address}"\n'
+    )
+    settings = load_settings({}, environment={}, folder=tmp_path)
+    bank = settings.signer("bank")
+    assert bank is not None
+    with pytest.raises(ConfigurationError) as caught:
+        bank.sign(bytes(32))
+    assert caught.value.code == "BadSigner"
+    with pytest.raises(ConfigurationError):
+        settings.signer("broken")

@@ -37,4 +37,6 @@ def chain_url(settings: Settings) -> str:
 
 def connect(settings: Settings) -> Network:
     """A client of the market that the settings mean."""
-    return connect_home(Home(settings.home), chain_url(settings), password=lambda _: settings.password)
+    return connect_home(
+        Home(settings.home), chain_url(settings), password=lambda _: settings.password, find=settings.signer
+    )

@@ -19,6 +19,7 @@ from concordat.cli.record import record
 from concordat.cli.settings import load_settings
 from concordat.cli.up import down, up
 from concordat.cli.verify import verify
+from concordat.primitives.native import rust
 
 __all__ = ["main"]
 
@@ -42,12 +43,17 @@ Start here:
 """
 
 
+_TWINS = "with compiled twins" if rust is not None else "pure Python: install concordat-native for speed"
+
+
 @click.group(help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--home", type=click.Path(path_type=Path), help="Folder of one deployment [CONCORDAT_HOME].")
 @click.option("--url", help="anvil:// or the JSON-RPC URL of an EVM chain [CONCORDAT_URL].")
 @click.option("--account", help="Name of the account that pays and signs [CONCORDAT_ACCOUNT].")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
-@click.version_option(importlib.metadata.version("concordat"), prog_name="concordat")
+@click.version_option(
+    importlib.metadata.version("concordat"), prog_name="concordat", message=f"%(prog)s %(version)s, {_TWINS}"
+)
 @click.pass_context
 def main(context: click.Context, /, json_: bool, **flags: Any) -> None:
     """Root of all commands."""

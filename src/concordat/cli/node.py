@@ -70,7 +70,7 @@ def run(role: str, name: str | None, price: str, bond_limit: str, port: int, ann
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     home, name = Home(settings.home), name or role
-    ledger, keyring = evm_ledger(home, chain_url(settings), password=lambda _: settings.password)
+    ledger, keyring = evm_ledger(home, chain_url(settings), password=lambda _: settings.password, find=settings.signer)
     signer = keyring.signer(name)
     if is_development(ledger.deployment.chain_id):
         chain = DevelopmentChain(ledger.endpoint, ledger.deployment, keyring)

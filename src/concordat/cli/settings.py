@@ -12,9 +12,12 @@ from typing import Any
 
 import platformdirs
 
+from concordat.chain.accounts import Account, Signer, command_signer
+from concordat.primitives.encoding import from_hex
 from concordat.primitives.errors import ConfigurationError
+from concordat.primitives.units import Address
 
-__all__ = ["ENVIRONMENT", "Settings", "load_settings"]
+__all__ = ["ENVIRONMENT", "KEY_PREFIX", "Settings", "load_settings"]
 
 ENVIRONMENT = {
     "CONCORDAT_HOME": "home",
@@ -23,6 +26,8 @@ ENVIRONMENT = {
     "CONCORDAT_PASSWORD": "password",
 }
 """Environment variables that are read, and the setting each fills."""
+KEY_PREFIX = "CONCORDAT_KEY_"
+"""``CONCORDAT_KEY_<NAME>`` holds the private key of the account of that name (lower case, ``_`` for ``-``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,25 @@ class Settings:
     """Opens keystores; better given by environment than by flag."""
     json: bool = False
     """Print one JSON object instead of text."""
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Private keys by account name (lower case, ``_`` for ``-``); never in a file."""
+    signers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """External signers by account name: ``address``, and the ``command`` that signs a digest (a list of words)."""
+
+    def signer(self, name: str) -> Signer | None:
+        """The account of a name in the environment, or behind an external signer; ``None`` if there is none."""
+        variable = name.lower().replace("-", "_")
+        if variable in self.keys:
+            return Account.from_hex(self.keys[variable])
+        if name not in self.signers:
+            return None
+        try:
+            address, command = self.signers[name]["address"], list(self.signers[name]["command"])
+        except (KeyError, TypeError) as error:
+            raise ConfigurationError(
+                f"The signer {name!r} needs an address and a command.", code="BadSettings"
+            ) from error
+        return command_signer(Address(from_hex(address, length=20)), command)
 
 
 def load_settings(
@@ -54,7 +78,12 @@ def load_settings(
     variables = os.environ if environment is None else environment
     values: dict[str, Any] = {}
     given = {name: value for name, value in flags.items() if value not in (None, False)}
-    found = {target: variables[name] for name, target in ENVIRONMENT.items() if variables.get(name)}
+    found: dict[str, Any] = {target: variables[name] for name, target in ENVIRONMENT.items() if variables.get(name)}
+    found["keys"] = {
+        variable.removeprefix(KEY_PREFIX).lower(): value
+        for variable, value in variables.items()
+        if variable.startswith(KEY_PREFIX) and value
+    }
     home = Path(given.get("home") or found.get("home") or Settings().home)
     for path in ((folder or Path.cwd()) / "concordat.toml", home / "concordat.toml"):
         if path.exists():
@@ -71,7 +100,7 @@ def _read(path: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigurationError(f"{path} is no settings file: {error}.", code="BadSettings") from error
-    known = {item.name for item in dataclasses.fields(Settings)}
+    known = {item.name for item in dataclasses.fields(Settings)} - {"keys"}
     if unknown := set(values) - known:
         raise ConfigurationError(
             f"{path} has unknown settings: {', '.join(sorted(unknown))}.",

@@ -53,12 +53,18 @@ def running_url(home: Home) -> str | None:
     return str(url)
 
 
-def evm_ledger(home: Home, url: str, *, password: Callable[[str], str] | None = None) -> tuple[EvmLedger, Keyring]:
-    """Ledger and accounts of a home's deployment, checked against the endpoint."""
+def evm_ledger(
+    home: Home,
+    url: str,
+    *,
+    password: Callable[[str], str] | None = None,
+    find: Callable[[str], Signer | None] | None = None,
+) -> tuple[EvmLedger, Keyring]:
+    """Ledger and accounts of a home's deployment, checked against the endpoint; see `Keyring` for the callables."""
     endpoint, deployment = Endpoint(url), Deployment.load(home.deployment)
     deployment.verify(endpoint)
     development = is_development(deployment.chain_id)
-    keyring = Keyring(home.keys, password=password, development=development)
+    keyring = Keyring(home.keys, password=password, find=find, development=development)
     if development:
         chain = DevelopmentChain(endpoint, deployment, keyring)
         ledger = chain.ledger
@@ -114,9 +120,15 @@ def public_data(home: Home, ledger: EvmLedger) -> PublicData:
     return PublicData(LocalContent(home.public), holders)
 
 
-def connect_home(home: Home, url: str, *, password: Callable[[str], str] | None = None) -> Network:
-    """A client of the market in this home."""
-    ledger, keyring = evm_ledger(home, url, password=password)
+def connect_home(
+    home: Home,
+    url: str,
+    *,
+    password: Callable[[str], str] | None = None,
+    find: Callable[[str], Signer | None] | None = None,
+) -> Network:
+    """A client of the market in this home; see `Keyring` for the callables."""
+    ledger, keyring = evm_ledger(home, url, password=password, find=find)
     providers, public = known_providers(home, ledger), public_data(home, ledger)
     anchors = EvmAnchors(ledger, log_id(_log_owner(home)))
     records = Records(

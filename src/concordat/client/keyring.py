@@ -1,7 +1,8 @@
 """Names for accounts, so that people write ``signer="lender"`` and not a key.
 
 On a development chain a name stands for a key derived from it: anybody can derive it, and nothing there has value.
-Anywhere else a name is an encrypted keystore ``<name>.json`` in the keys folder, or an account added by the program.
+Anywhere else a name is an encrypted keystore ``<name>.json`` in the keys folder, or whatever the program knows it by: a
+key from its environment, a signer in another process.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Keyring:
         Where keystores are.
     password : callable, optional
         Asked for the password of a keystore, given its name.
+    find : callable, optional
+        Asked for a name first; ``None`` if it does not know it.
     development : bool
         Whether unknown names stand for public development keys.
     on_new : callable, optional
@@ -42,11 +45,13 @@ class Keyring:
         folder: Path | None = None,
         *,
         password: Callable[[str], str] | None = None,
+        find: Callable[[str], Signer | None] | None = None,
         development: bool = False,
         on_new: Callable[[Signer], object] | None = None,
     ) -> None:
         self._folder = folder
         self._password = password
+        self._elsewhere = find or (lambda _: None)
         self._development = development
         self.on_new = on_new or (lambda _: None)
         self._signers: dict[str, Signer] = {}
@@ -80,6 +85,9 @@ class Keyring:
         return next((name for name, signer in self._signers.items() if signer.address == address), None)
 
     def _find(self, name: str) -> Signer:
+        elsewhere = self._elsewhere(name)
+        if elsewhere is not None:
+            return elsewhere
         if self._folder is not None and (path := self._folder / f"{name}.json").exists():
             if self._password is None:
                 raise ConfigurationError(f"The keystore of {name!r} needs a password.", code="NoPassword")

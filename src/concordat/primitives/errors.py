@@ -32,7 +32,6 @@ from typing import Any, ClassVar
 __all__ = [
     "ChainError",
     "ConcordatError",
-    "ConcordatWarning",
     "ConfigurationError",
     "CorruptionError",
     "DisputeError",
@@ -50,10 +49,6 @@ __all__ = [
     "TransactionError",
     "VerificationError",
 ]
-
-
-class ConcordatWarning(UserWarning):
-    """Something works, but not as well as it could (for example: without the native twins)."""
 
 
 class ConcordatError(Exception):
