@@ -185,10 +185,7 @@ class Deployment:
 
     def _agents_words(self) -> set[bytes]:
         """Immutable values of the agents' registry: its EIP-712 domain, as OpenZeppelin's ``EIP712`` keeps it."""
-        domain = TokenDomain(name=_AGENTS_NAME, version="1", chain_id=self.chain_id, token=self.agents)
-        texts = (_AGENTS_NAME.encode(), b"1")
-        short = {text.ljust(31, b"\0") + bytes([len(text)]) for text in texts}
-        return {domain.separator(), *map(keccak256, texts), *short}
+        return _words_of(TokenDomain(name=_AGENTS_NAME, version="1", chain_id=self.chain_id, token=self.agents))
 
     def _refuse(self, what: str) -> None:
         raise ConfigurationError(

@@ -6,8 +6,8 @@ from typing import Any
 
 from concordat.chain.answers import quantity
 from concordat.chain.ledger import EvmLedger
+from concordat.client.evm import GIFT
 from concordat.node.embedded import EmbeddedMarket
-from concordat.node.open import GIFT
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.units import OrderId, show_usd
 from concordat.protocol.events import (

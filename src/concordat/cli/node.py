@@ -19,7 +19,7 @@ from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.connect import evm_ledger, public_data
 from concordat.client.directory import Directory
-from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development, log_id
+from concordat.client.evm import EvmAnchors, EvmArtifacts, is_development, log_id, top_up_stake
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.public import PublicData
@@ -73,9 +73,7 @@ def run(role: str, name: str | None, price: str, bond_limit: str, port: int, ann
     ledger, keyring = evm_ledger(home, chain_url(settings), password=lambda _: settings.password, find=settings.signer)
     signer = keyring.signer(name)
     if is_development(ledger.deployment.chain_id):
-        chain = DevelopmentChain(ledger.endpoint, ledger.deployment, keyring)
-        chain.ledger.add(signer)
-        chain.stake(signer.address, STAKE)
+        top_up_stake(ledger, signer.address, STAKE)
     journal = Journal(home.journal(name))
     place = _Place(ledger, keyring, home, name, journal, Outbox(ledger, journal, signer.address))
     if role == "provider":

@@ -25,7 +25,7 @@ from concordat.client.registry import Registry
 from concordat.client.remote import door_holder
 from concordat.primitives.encoding import ZERO_ADDRESS, from_hex
 from concordat.primitives.errors import ConfigurationError
-from concordat.primitives.units import Address, Amount, usd
+from concordat.primitives.units import Address
 from concordat.protocol.checkpoint import NoteKey
 from concordat.storage.content import LocalContent
 from concordat.storage.journal import Journal
@@ -39,8 +39,6 @@ ASK_SECONDS = 30.0
 """For asking one door after another for the same thing: anybody can announce any number of doors."""
 MOST_LINKS = 64
 """Providers to which connections are kept."""
-GIFT: Amount = usd("10000")
-"""Tokens that a new account of a development chain gets."""
 
 
 def running_url(home: Home) -> str | None:
@@ -62,19 +60,10 @@ def evm_ledger(
 ) -> tuple[EvmLedger, Keyring]:
     """Ledger and accounts of a home's deployment, checked against the endpoint; see `Keyring` for the callables."""
     endpoint, deployment = Endpoint(url), Deployment.load(home.deployment)
-    deployment.verify(endpoint)
     development = is_development(deployment.chain_id)
     keyring = Keyring(home.keys, password=password, find=find, development=development)
     if development:
-        chain = DevelopmentChain(endpoint, deployment, keyring)
-        ledger = chain.ledger
-
-        def welcome(signer: Signer) -> None:
-            chain.welcome(signer, GIFT)
-
-        keyring.on_new = welcome
-        welcome(keyring.signer("keeper"))
-        return ledger, keyring
+        return DevelopmentChain(endpoint, deployment, keyring).ledger, keyring
     ledger = EvmLedger(endpoint, deployment)
     keyring.on_new = ledger.add
     return ledger, keyring

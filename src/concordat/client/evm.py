@@ -18,18 +18,20 @@ from concordat.client.keyring import Keyring
 from concordat.client.registry import ArtifactLedger
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import ConfigurationError, NotFoundError
-from concordat.primitives.units import Address, Amount, Bytes32, ModelId, Seconds, Timestamp
+from concordat.primitives.units import Address, Amount, Bytes32, ModelId, Seconds, Timestamp, usd
 from concordat.protocol.artifact import ArtifactKind, ModelCommitment
 from concordat.protocol.messages import Deposit
 from concordat.protocol.registry import Registration
 from concordat.protocol.verification import AnchoredRoot
 
-__all__ = ["DevelopmentChain", "EvmAnchors", "EvmArtifacts", "is_development", "log_id"]
+__all__ = ["GIFT", "DevelopmentChain", "EvmAnchors", "EvmArtifacts", "is_development", "log_id", "top_up_stake"]
 
 CHUNK_BYTES = 24_575
 """Most bytes of a native form in one data contract."""
 DEVELOPMENT_CHAINS = frozenset({31337, 1337})
 """Chain ids of Anvil, Hardhat and Ganache."""
+GIFT: Amount = usd("10000")
+"""Tokens that a new account of a chain of one's own gets."""
 GAS_MONEY = 10**20
 """Wei that a development account gets."""
 
@@ -42,6 +44,13 @@ def is_development(chain_id: int) -> bool:
 def log_id(owner: Address) -> Bytes32:
     """Id of an account's log in the `Checkpoints` contract."""
     return Bytes32(owner.rjust(32, b"\0"))
+
+
+def top_up_stake(ledger: EvmLedger, account: Address, amount: Amount) -> None:
+    """Move an account's tokens into the vault until that much is free there."""
+    missing = amount - ledger.balance(account).free
+    if missing > 0:
+        ledger.send(Deposit(amount=Amount(missing)), sender=account)
 
 
 class EvmArtifacts:
@@ -173,6 +182,7 @@ class DevelopmentChain:
         self.artifacts: ArtifactLedger = EvmArtifacts(self.ledger, keyring)
         self._node = node
         self._minter = development_accounts(1)[0]
+        keyring.on_new = lambda signer: self.welcome(signer, GIFT)
         owner = keyring.signer("keeper")
         self._anchors = EvmAnchors(self.ledger, log_id(owner.address), owner)
 
@@ -196,9 +206,7 @@ class DevelopmentChain:
 
     def stake(self, account: Address, amount: Amount) -> None:
         """Move an account's tokens into the vault, up to the amount."""
-        missing = amount - self.ledger.balance(account).free
-        if missing > 0:
-            self.ledger.send(Deposit(amount=Amount(missing)), sender=account)
+        top_up_stake(self.ledger, account, amount)
 
     def advance(self, seconds: Seconds) -> None:
         """Let time pass, and mine a block."""

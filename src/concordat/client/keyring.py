@@ -80,10 +80,6 @@ class Keyring:
         """Every account used so far, by address."""
         return {signer.address: signer for signer in self._signers.values()}
 
-    def name_of(self, address: bytes) -> str | None:
-        """The name of an account used so far."""
-        return next((name for name, signer in self._signers.items() if signer.address == address), None)
-
     def _find(self, name: str) -> Signer:
         elsewhere = self._elsewhere(name)
         if elsewhere is not None:

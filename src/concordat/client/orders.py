@@ -22,7 +22,7 @@ from concordat.client.records import Records
 from concordat.client.registry import PublishedModel, Registry
 from concordat.primitives.encoding import ZERO32, from_hex, to_hex
 from concordat.primitives.errors import EndpointError, InputError, NotFoundError, OrderError
-from concordat.primitives.signatures import receive_authorization_digest, release_digest
+from concordat.primitives.signatures import release_digest
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp, minutes, show_usd
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.bond import bond_for
@@ -38,7 +38,7 @@ from concordat.protocol.evidence import (
 from concordat.protocol.execution import input_root
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import Funding, FundingMode, Release
-from concordat.protocol.order import Order, OrderStatus, order_id
+from concordat.protocol.order import Order, OrderStatus, order_id, payment_digest
 from concordat.storage.journal import Journal
 
 __all__ = ["Orders", "PlacedOrder", "default_window"]
@@ -188,15 +188,8 @@ class Orders:
         return links[quotes[0].provider]
 
     def _authorise(self, order: Order, client: str) -> Funding:
-        digest = receive_authorization_digest(
-            self.ledger.token_domain,
-            payer=order.client,
-            payee=self.ledger.vault,
-            value=order.price,
-            valid_after=0,
-            valid_before=order.accept_by + 1,
-            nonce=order_id(order, self.ledger.domain),
-        )
+        name = order_id(order, self.ledger.domain)
+        digest = payment_digest(order, name, self.ledger.token_domain, self.ledger.vault)
         return Funding(mode=FundingMode.AUTHORIZATION, signature=self._keyring.signer(client).sign(digest))
 
     def _send(self, offer: Offer, link: ProviderLink, client: str) -> PlacedOrder:

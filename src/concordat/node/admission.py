@@ -13,13 +13,13 @@ from concordat.graph.elements import WORD
 from concordat.graph.execute import check_input
 from concordat.graph.ir import Graph
 from concordat.primitives.errors import OrderError, VerificationError
-from concordat.primitives.signatures import receive_authorization_digest, recover
+from concordat.primitives.signatures import recover
 from concordat.primitives.units import Address, Amount, Seconds
 from concordat.protocol.evidence import PUBLIC_KINDS, EvidenceKind, decode_policy, kinds_named
 from concordat.protocol.execution import MAX_OUTPUT_BYTES
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import FundingMode
-from concordat.protocol.order import OrderStatus, order_id
+from concordat.protocol.order import OrderStatus, order_id, payment_digest
 from concordat.protocol.settlement import terms_hold
 
 __all__ = ["Terms", "check_disclosure", "check_order", "check_work"]
@@ -127,15 +127,7 @@ def _check_funding(offer: Offer, ledger: Ledger) -> None:
         held = ledger.balance(order.client).free  # the client may be a contract, which only the chain can ask
     else:
         held = ledger.token_balance(order.client)
-        digest = receive_authorization_digest(
-            ledger.token_domain,
-            payer=order.client,
-            payee=ledger.vault,
-            value=order.price,
-            valid_after=0,
-            valid_before=order.accept_by + 1,
-            nonce=order_id(order, ledger.domain),
-        )
+        digest = payment_digest(order, order_id(order, ledger.domain), ledger.token_domain, ledger.vault)
         if not _signed_by(order.client, digest, offer.funding.signature):
             raise OrderError("The signature is not the client's.", code="BadSignature", hint="Sign this very order.")
     if held < order.price:

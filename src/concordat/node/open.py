@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from concordat.chain.accounts import Signer, development_accounts
+from concordat.chain.accounts import development_accounts
 from concordat.chain.anvil import AnvilNode
 from concordat.chain.deploy import deploy
 from concordat.chain.deployment import Deployment
 from concordat.chain.rpc import Endpoint
 from concordat.client.connect import connect_home, running_url
-from concordat.client.evm import DevelopmentChain, is_development
+from concordat.client.evm import GIFT, DevelopmentChain, is_development
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.memory import MemoryChain, MemoryContent
@@ -29,14 +29,12 @@ from concordat.client.network import Network
 from concordat.node.embedded import EmbeddedMarket
 from concordat.node.provider import Terms
 from concordat.primitives.errors import ConfigurationError
-from concordat.primitives.units import Amount, usd
+from concordat.primitives.units import usd
 from concordat.protocol.ledger import Parameters
 from concordat.storage.content import LocalContent
 
-__all__ = ["GIFT", "embed", "open", "open_market"]
+__all__ = ["embed", "open", "open_market"]
 
-GIFT: Amount = usd("10000")
-"""Tokens that a new account of a chain of one's own gets."""
 TERMS = Terms(price=usd("0.05"), bond_limit=usd("1000"))
 """What the provider of an embedded market works for."""
 
@@ -64,8 +62,9 @@ def open(
     """
     parts = urlsplit(url)
     folder = Path(parts.path) if parts.scheme == "anvil" and parts.path else (Path(home) if home else None)
-    if parts.scheme == "anvil" and folder is not None and running_url(Home(folder)) is not None:
-        return connect_home(Home(folder), running_url(Home(folder)) or "", password=password)
+    running = running_url(Home(folder)) if parts.scheme == "anvil" and folder is not None else None
+    if folder is not None and running is not None:
+        return connect_home(Home(folder), running, password=password)
     if parts.scheme in ("http", "https") and folder is not None and Home(folder).deployment.exists():
         return connect_home(Home(folder), url, password=password)
     market = open_market(url, home=Home(folder) if folder else None)
@@ -109,25 +108,15 @@ def embed(
 ) -> EmbeddedMarket:
     """Deploy on a development chain if need be, and run the nodes here."""
     deployment = _deployment(endpoint, home, parameters)
-    greeted: list[Signer] = []
-    keyring = Keyring(development=True, on_new=greeted.append)
+    keyring = Keyring(development=True)
     chain = DevelopmentChain(endpoint, deployment, keyring, node=node)
-
-    def welcome(signer: Signer) -> None:
-        chain.welcome(signer, GIFT)
-
-    for signer in greeted:
-        welcome(signer)
-    keyring.on_new = welcome
     content = LocalContent(home.public) if home else MemoryContent()
     return EmbeddedMarket(chain, content, keyring, home=home)
 
 
 def _deployment(endpoint: Endpoint, home: Home | None, parameters: Parameters | None) -> Deployment:
     if home is not None and home.deployment.exists():
-        deployment = Deployment.load(home.deployment)
-        deployment.verify(endpoint)
-        return deployment
+        return Deployment.load(home.deployment)
     deployment = deploy(endpoint, development_accounts(1)[0], parameters=parameters)
     if home is not None:
         deployment.save(home.deployment)

@@ -11,9 +11,10 @@ from enum import IntEnum
 
 from concordat.primitives.encoding import ZERO32, abi_words
 from concordat.primitives.hashing import keccak256
+from concordat.primitives.signatures import Separated, receive_authorization_digest
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp
 
-__all__ = ["ORDER_TYPE", "Domain", "Order", "OrderState", "OrderStatus", "order_id"]
+__all__ = ["ORDER_TYPE", "Domain", "Order", "OrderState", "OrderStatus", "order_id", "payment_digest"]
 
 ORDER_TYPE = (
     "Order(address client,address provider,uint96 price,uint96 bond,uint40 acceptBy,uint40 deliverBy,uint32 window,"
@@ -112,6 +113,31 @@ class Order:
 def order_id(order: Order, domain: Domain) -> OrderId:
     """EIP-712 digest of the order in its market's domain."""
     return OrderId(keccak256(b"\x19\x01" + domain.separator() + order.struct_hash()))
+
+
+def payment_digest(order: Order, name: OrderId, token: Separated, vault: Address) -> Bytes32:
+    """What the client signs to create and fund an order: the EIP-3009 authorisation whose nonce is the order's id.
+
+    Parameters
+    ----------
+    order : Order
+        What is paid for.
+    name : OrderId
+        Its id.
+    token : Separated
+        The settlement token's EIP-712 domain.
+    vault : Address
+        The only receiver.
+    """
+    return receive_authorization_digest(
+        token,
+        payer=order.client,
+        payee=vault,
+        value=order.price,
+        valid_after=0,
+        valid_before=order.accept_by + 1,
+        nonce=name,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

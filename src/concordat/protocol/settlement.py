@@ -11,7 +11,7 @@ from dataclasses import replace
 from concordat.primitives.encoding import ZERO32
 from concordat.primitives.errors import VerificationError
 from concordat.primitives.hashing import keccak256
-from concordat.primitives.signatures import cancel_digest, receive_authorization_digest, recover, release_digest
+from concordat.primitives.signatures import cancel_digest, recover, release_digest
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Timestamp
 from concordat.protocol.events import Accepted, Cancelled, Delivered, Event, Expired, Paid, Slashed
 from concordat.protocol.evidence import EvidenceKind, satisfied
@@ -30,7 +30,7 @@ from concordat.protocol.messages import (
     Release,
     Submit,
 )
-from concordat.protocol.order import Order, OrderState, OrderStatus, order_id
+from concordat.protocol.order import Order, OrderState, OrderStatus, order_id, payment_digest
 from concordat.protocol.refusals import require
 from concordat.protocol.state import Call, Outcome, Rules, WorldState
 from concordat.protocol.vault import change, lock, transfer_tokens, unlock
@@ -244,15 +244,7 @@ def _fund(rules: Rules, world: WorldState, order: Order, key: OrderId, funding: 
     if funding.mode is FundingMode.CREDIT:
         require(_signed_by(order.client, key, funding.signature), "BadSignature", order=key.hex())
         return change(world, order.client, free=-order.price)
-    digest = receive_authorization_digest(
-        rules.token_domain,
-        payer=order.client,
-        payee=rules.vault,
-        value=order.price,
-        valid_after=0,
-        valid_before=order.accept_by + 1,
-        nonce=key,
-    )
+    digest = payment_digest(order, key, rules.token_domain, rules.vault)
     require(_signed_by(order.client, digest, funding.signature), "BadSignature", order=key.hex())
     return transfer_tokens(world, order.client, rules.vault, order.price)
 

@@ -8,12 +8,13 @@ from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import InputError, PolicyError
 from concordat.primitives.hashing import keccak256, sha256
 from concordat.primitives.merkle import depth_for
-from concordat.primitives.signatures import TokenDomain, receive_authorization_digest, recover
+from concordat.primitives.signatures import TokenDomain, recover
 from concordat.protocol.artifact import Dimensions
 from concordat.protocol.bundle import Bundle, SettlementToken
 from concordat.protocol.evidence import EvidenceKind, decode_policy, encode_policy, kinds_in, mask_of, satisfied
 from concordat.protocol.execution import MAX_OUTPUT_BYTES, input_root
 from concordat.protocol.messages import FundingMode
+from concordat.protocol.order import payment_digest
 from concordat.protocol.record import evidence_commitment, output_commitment
 from concordat.verify.case import Case, Found, contradiction, holds, unchecked
 
@@ -68,15 +69,7 @@ def authorisation(case: Case) -> Found:
         domain = TokenDomain(
             name=token.name, version=token.version, chain_id=case.bundle.domain.chain_id, token=token.token
         )
-        digest = receive_authorization_digest(
-            domain,
-            payer=order.client,
-            payee=token.vault,
-            value=order.price,
-            valid_after=0,
-            valid_before=order.accept_by + 1,
-            nonce=case.order_id,
-        )
+        digest = payment_digest(order, case.order_id, domain, token.vault)
         signer = recover(digest, funding.signature)
     if signer != order.client:
         return contradiction("The signature is not the client's.")
