@@ -14,8 +14,9 @@ import numpy as np
 
 from concordat.graph.builder import Ref
 from concordat.graph.elements import ElementType
-from concordat.graph.onnx.inputs import columns_region, place
-from concordat.graph.onnx.views import Floats, InputView, RegionView, View
+from concordat.graph.onnx.inputs import columns_region
+from concordat.graph.onnx.layout import matrix, pattern
+from concordat.graph.onnx.views import Floats, InputView, Places, RegionView, View
 from concordat.primitives.errors import ModelError
 
 if TYPE_CHECKING:
@@ -100,17 +101,23 @@ def _affine(
     factors = np.rint(ratio * 2.0**shift).astype(np.int64)
     summands = np.rint(shifted * 2.0**shift).astype(np.int64)
     same_factor, same_summand = bool((factors == factors[0]).all()), bool((summands == summands[0]).all())
+    found = pattern(view.index, (factors, summands))
+
+    def stored(numbers: Places) -> Ref:
+        table = numbers.reshape(-1, found.cols)
+        return builder.weights(table[:, :1] if found.by_row else table[:1])
+
     return builder.affine(
-        place(builder, view),
+        matrix(builder, view, view.n // found.cols, found.cols),
         m0=int(factors[0]) if same_factor else 1,
-        b=None if same_factor else builder.weights(factors),
-        c=None if same_summand else builder.weights(summands),
+        b=None if same_factor else stored(factors),
+        c=None if same_summand else stored(summands),
         add=int(summands[0]) if same_summand else 0,
         shift=shift,
         lo=lo,
         hi=hi,
         out_type=kind,
-    )
+    ).reshape(1, view.n)
 
 
 def as_region(lowering: Lowering, view: View) -> RegionView:
