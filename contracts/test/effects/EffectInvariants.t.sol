@@ -2,12 +2,15 @@
 pragma solidity ^0.8.28;
 
 import {Steward} from "../../src/effects/Steward.sol";
+import {ISource} from "../../src/interfaces/ISource.sol";
 import {Delivery, EpochDecision, StewardTerms} from "../../src/interfaces/ISteward.sol";
 import {Order} from "../../src/types/Types.sol";
-import {EffectBase} from "./EffectBase.sol";
+import {EffectBase, HandSource} from "./EffectBase.sol";
 
 /// @dev Anybody doing anything to one steward, and a book of how it moved.
 contract EffectHandler is EffectBase {
+    uint256 private constant HOUR = 3600;
+
     uint256[] public times;
     uint256[] public moves;
     uint256 public applied;
@@ -15,21 +18,22 @@ contract EffectHandler is EffectBase {
     uint32 private _epoch;
     uint256 private _salt;
 
+    /// @dev Epochs of an hour, so that many decisions want to move the value in one day.
     function setUp() public override {
         super.setUp();
-        begin(1);
+        ISource.Schedule memory hourly = schedule();
+        (hourly.length, hourly.observeWithin) = (uint32(HOUR), uint32(HOUR));
+        source = new HandSource(hourly);
+        steward = new Steward(theTerms(), guardian);
     }
 
     function pass(uint32 seconds_) external {
-        vm.warp(block.timestamp + seconds_ % 50_000);
+        vm.warp(block.timestamp + seconds_ % 10_000);
     }
 
-    /// @dev The epoch that runs if it is or can be observed, else the next.
     function look() public {
-        _epoch = uint32((block.timestamp - START) / EPOCH + 1);
-        if (source.input(_epoch) != 0) return;
-        if (block.timestamp >= START + uint256(_epoch - 1) * EPOCH + OBSERVE_WITHIN) begin(++_epoch);
-        source.observe(_epoch);
+        _epoch = uint32((block.timestamp - START) / HOUR + 1);
+        if (source.input(_epoch) == 0) source.observe(_epoch);
     }
 
     function decideAnything(int16 said, uint8 how) external {
@@ -52,15 +56,18 @@ contract EffectHandler is EffectBase {
         } catch {}
     }
 
+    /// @dev Seldom something else than what was decided: it stops the steward.
     function contradictAnything(int16 said) external {
+        if (said % 4 != 0) said = int16(steward.decision(_epoch).said);
         Order memory order = _order();
         if (order.input == 0) return;
         Delivery memory delivery = settleNative(order, said);
         try steward.contradict(order, _epoch, delivery) {} catch {}
     }
 
-    function stopIt(bool byGovernor) external {
-        vm.prank(byGovernor ? governor : guardian);
+    function stopIt(uint8 dice) external {
+        if (dice % 4 != 0) return;
+        vm.prank(dice % 8 == 0 ? governor : guardian);
         try steward.stop() {} catch {}
     }
 
