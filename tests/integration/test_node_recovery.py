@@ -234,14 +234,14 @@ def test_idle_step_asks_the_ledger_as_little_after_many_orders_as_after_one(
 @pytest.mark.parametrize(
     "query",
     [
-        "SELECT key FROM item WHERE kind = ? AND stage IN ('a', 'b') AND due <= 1",
-        "SELECT key FROM item WHERE kind = ? AND block >= 7",
-        "SELECT 1 FROM item WHERE kind = ? AND stage IN ('a') LIMIT 1",
+        "SELECT key FROM item WHERE kind = :kind AND stage IN ('a', 'b') AND due <= 1",
+        "SELECT key FROM item WHERE kind = :kind AND block >= 7",
+        "SELECT 1 FROM item WHERE kind = :kind AND stage IN ('a') LIMIT 1",
     ],
 )
 def test_journal_finds_active_items_by_an_index(tmp_path: Path, query: str) -> None:
     journal = Journal(tmp_path / "j.db")
-    plan = " ".join(str(row) for row in journal._db.execute(f"EXPLAIN QUERY PLAN {query}", ("x",)))
+    plan = " ".join(str(row) for row in journal._db.execute(f"EXPLAIN QUERY PLAN {query}", {"kind": "x"}))
     assert "SEARCH item USING" in plan
     assert "SCAN" not in plan
     journal.close()
@@ -253,7 +253,7 @@ def test_journal_finds_active_items_by_an_index(tmp_path: Path, query: str) -> N
 def test_disk_that_fills_up_stops_the_provider_and_loses_nothing(place: Place, tmp_path: Path) -> None:
     provider = place.provider(path=tmp_path / "j.db")
     database, taken = provider.journal._db, []
-    full = database.execute("PRAGMA page_count").fetchone()[0] + 8
+    full = database.execute("PRAGMA page_count")[0][0] + 8
     database.execute(f"PRAGMA max_page_count={full}")
 
     def fill() -> None:

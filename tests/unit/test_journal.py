@@ -102,7 +102,7 @@ def test_journal_on_a_full_disk_raises_and_goes_on_afterwards(tmp_path: Path) ->
     journal = Journal(tmp_path / "j.db")
     journal.set_item("offer", "1", "received", {"a": 1})
     database = journal._db
-    pages = database.execute("PRAGMA page_count").fetchone()[0]
+    pages = database.execute("PRAGMA page_count")[0][0]
     database.execute(f"PRAGMA max_page_count={pages}")  # what SQLite sees when no page can be added
     with pytest.raises(StorageError) as caught:
         journal.set_item("offer", "2", "received", {"blob": "x" * 200_000})

@@ -1,6 +1,7 @@
 """The append-only transparency log: one writer, any number of readers, files that a plain web server can serve.
 
-An append writes entries, then tiles, then the signed checkpoint, each file whole or not at all. The checkpoint alone
+The files lie in a folder or in a database. An append writes entries, then tiles, then the signed checkpoint, each file
+whole or not at all. The checkpoint alone
 says how long the log is; what a crash left beyond it was never acknowledged and is overwritten by the next append.
 """
 
@@ -19,7 +20,8 @@ from concordat.protocol.checkpoint import (
     verified_by,
 )
 from concordat.protocol.record import DecisionRecord
-from concordat.storage.files import WriterLock, write_file
+from concordat.storage.files import write_file
+from concordat.storage.log_files import FolderFiles, LogFiles
 from concordat.storage.log_reader import Line, LogEntry, LogReader, line_of
 from concordat.storage.tiles import WIDTH, Edge, TileReader, entries_path, pack_entries, tile_path
 
@@ -31,12 +33,12 @@ class TransparencyLog(LogReader):
 
     Parameters
     ----------
-    root : Path
-        The log's folder; made if it is not there.
+    place : Path or LogFiles
+        The log's folder, made if it is not there; or its files opened as their only writer, closed with the log.
     signer : NoteSigner
         The log's key.
     write : callable, optional
-        Writes one file durably; fault tests put their own in.
+        Writes one file of a folder durably; fault tests put their own in.
 
     Raises
     ------
@@ -50,11 +52,13 @@ class TransparencyLog(LogReader):
     _tail: list[bytes]
     _stale: bool
 
-    def __init__(self, root: Path, signer: NoteSigner, *, write: Callable[[Path, bytes], None] = write_file) -> None:
-        self._folder, self._signer, self._write = root, signer, write
-        self._lock = WriterLock(root / "lock")
+    def __init__(
+        self, place: Path | LogFiles, signer: NoteSigner, *, write: Callable[[Path, bytes], None] = write_file
+    ) -> None:
+        self._signer = signer
+        self._files = FolderFiles(place, exclusive=True, write=write) if isinstance(place, Path) else place
         try:
-            super().__init__(root, signer.key)
+            super().__init__(self._files.read, signer.key)
             self._load()
         except BaseException:
             self.close()
@@ -95,12 +99,12 @@ class TransparencyLog(LogReader):
         """
         if note.text != self.note.text or self.key not in verified_by(note, [self.key]):
             raise VerificationError("This is not the log's current checkpoint.", code="WrongCheckpoint")
-        self._write(self._folder / "checkpoint", note.encode().encode())
+        self._files.store([("checkpoint", note.encode().encode())])
         self._note = note
 
     def close(self) -> None:
         """Let another process write."""
-        self._lock.release()
+        self._files.close()
 
     def __enter__(self) -> TransparencyLog:
         return self
@@ -152,10 +156,9 @@ class TransparencyLog(LogReader):
             files.append((entries_path(size // WIDTH, len(tail)), pack_entries(tail)))
         tiles += [(tile_path(level, size >> 8 * (level + 1), len(data) // 32), data) for level, data in edge.partial()]
         note = sign_checkpoint(Checkpoint(origin=self.key.name, size=size, root=edge.root()), self._signer)
-        for path, data in [*files, *tiles, ("checkpoint", note.encode().encode())]:
-            self._write(self._folder / path, data)
+        self._files.store([*files, *tiles, ("checkpoint", note.encode().encode())])
         self._adopt(note, edge, tail, records)
-        self._prune([path for path, _ in [*files, *tiles] if ".p/" not in path])
+        self._files.prune([path for path, _ in [*files, *tiles] if ".p/" not in path])
 
     def _adopt(self, note: SignedNote, edge: Edge, tail: list[bytes], records: list[DecisionRecord]) -> None:
         first = self._size
@@ -165,17 +168,6 @@ class TransparencyLog(LogReader):
         for offset, record in enumerate(records):
             self._note_place(first + offset, record)
         self._known = self._size
-
-    def _prune(self, full: Iterable[str]) -> None:
-        """Partial tiles of a tile that is full now are superfluous; failing to delete them harms nobody."""
-        for path in full:
-            folder = self._folder / f"{path}.p"
-            try:
-                for partial in folder.iterdir():
-                    partial.unlink()
-                folder.rmdir()
-            except OSError:
-                continue
 
 
 def _conflict(record: DecisionRecord) -> StorageError:

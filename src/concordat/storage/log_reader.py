@@ -19,12 +19,11 @@ from concordat.protocol.checkpoint import (
 from concordat.protocol.order import Domain
 from concordat.protocol.record import DecisionRecord
 from concordat.protocol.transparency import EMPTY_ROOT, consistency_proof, inclusion_proof, verify_inclusion
-from concordat.storage.files import read_file
+from concordat.storage.log_files import FolderFiles
 from concordat.storage.tiles import WIDTH, Edge, TileReader, tile_path
 
 __all__ = ["Line", "LogEntry", "LogReader", "line_of"]
 
-MAX_FILE = 32 * 2**20
 Fetch: TypeAlias = Callable[[str], bytes | None]
 Line: TypeAlias = tuple[int, Address, ModelId, Address]
 """What a sequence counts: chain, market, model, provider."""
@@ -54,7 +53,7 @@ class LogReader:
     _note: SignedNote | None
 
     def __init__(self, source: Path | Fetch, key: NoteKey) -> None:
-        self._fetch = _folder(source) if isinstance(source, Path) else source
+        self._fetch = FolderFiles(source).read if isinstance(source, Path) else source
         self.key = key
         self._size, self._root, self._note = 0, EMPTY_ROOT, None
         self._tiles = TileReader(self._fetch, 0)
@@ -189,10 +188,6 @@ class LogReader:
 def line_of(record: DecisionRecord) -> Line:
     """The line of decisions that a record belongs to."""
     return record.chain_id, record.market, record.model, record.provider
-
-
-def _folder(root: Path) -> Fetch:
-    return lambda path: read_file(root / path, limit=MAX_FILE)
 
 
 def _read_note(fetch: Fetch, key: NoteKey) -> SignedNote | None:
