@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from concordat.graph.elements import Integers, pack_elements
-from concordat.graph.execute import run
+from concordat.graph.elements import WORD, Integers, pack_elements, unpack_elements
+from concordat.graph.execute import Execution, run
 from concordat.graph.ir import Graph
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.evaluate import evaluate
@@ -86,19 +86,27 @@ def agree(output: OutputSchema, integers: Integers, labels: Array | None, scores
     )
 
 
+def _elements(execution: Execution, view: RegionView) -> Integers:
+    """What a view holds in a trace; it may reach over several regions of one type."""
+    places = view.region.indexes().ravel()[view.index]
+    words = execution.trace[view.region.start * WORD :]
+    count = min(int(places.max()) + 1, len(words) // view.region.type.bytes)
+    held = unpack_elements(words, view.region.type, count)
+    return np.where(places < count, held[np.minimum(places, count - 1)], 0)  # the trace ends with its last element
+
+
 def first_astray(lowering: Lowering, graph: Graph, row: Integers) -> str:
     """The operator whose output is the first to be off by more than a hundredth of its reach, on one row."""
     words = pack_elements(row[0], lowering.plan.element_type)
     execution = run(graph, words)
-    starts = {node.start: place for place, node in enumerate(graph.nodes)}
     floats = evaluate(lowering.model, grid_feeds(lowering.plan.feeds, lowering.plan.columns, row))
     worst, name = 0.0, "its label"
     for node in lowering.model.nodes:
         for output in node.outputs:
             view = lowering.values.get(output)
-            if not isinstance(view, RegionView) or view.region.start not in starts:
+            if not isinstance(view, RegionView):
                 continue
-            elements = execution.elements(starts[view.region.start])[view.region.base + view.index]
+            elements = _elements(execution, view)
             distance = np.abs(elements * view.scale + view.offset - floats[output].ravel())
             share = float(distance.max()) / lowering.reach(output)
             if share > 0.01:

@@ -14,16 +14,26 @@ import numpy as np
 
 from concordat.graph.builder import Ref
 from concordat.graph.elements import ElementType
-from concordat.graph.ir import MAX_ROW, Comparison
+from concordat.graph.ir import Comparison
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.quantise import as_region, rescale
 from concordat.graph.onnx.views import RegionView, View
-from concordat.primitives.errors import ModelError
 
 if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
-__all__ = ["UNIT", "hidden_curve", "log_sigmoid", "ratio_to_length", "ratio_to_sum", "sigmoid", "softmax", "tanh"]
+__all__ = [
+    "UNIT",
+    "Curve",
+    "hidden_curve",
+    "interpolate",
+    "log_sigmoid",
+    "ratio_to_length",
+    "ratio_to_sum",
+    "sigmoid",
+    "softmax",
+    "tanh",
+]
 
 UNIT = 2.0**-30
 """What one unit of a probability is worth before it is rounded for the output."""
@@ -36,11 +46,19 @@ Curve = Callable[[Array], Array]
 
 
 def interpolate(
-    lowering: Lowering, view: RegionView, curve: Curve, slope: Curve, low: float, high: float, unit: float = UNIT
+    lowering: Lowering,
+    view: RegionView,
+    curve: Curve,
+    slope: Curve,
+    low: float,
+    high: float,
+    unit: float = UNIT,
+    *,
+    entries: int = _ENTRIES,
 ) -> Ref:
-    """``curve(view)`` in units of `unit`, for arguments clamped to ``low … high``."""
+    """``curve(view)`` in units of `unit`, for arguments clamped to ``low … high``, by at most so many entries."""
     builder = lowering.builder
-    h = 2.0 ** np.ceil(np.log2((high - low) / _ENTRIES))
+    h = 2.0 ** np.ceil(np.log2((high - low) / entries))
     first, last = int(np.ceil(low / h)), int(np.floor(high / h))
     half = 1 << (_FRACTION - 1)
     clamps = (
@@ -106,19 +124,29 @@ def tanh(lowering: Lowering, view: View, *, hidden: bool = False) -> RegionView:
     return RegionView.of(interpolate(lowering, region, np.tanh, tanh_slope, -_REACH / 2, _REACH / 2), UNIT)
 
 
-def softmax(lowering: Lowering, logits: RegionView) -> RegionView:
-    """``exp(x - max) / sum(exp(x - max))`` over the row; differences beyond 16 count as 16."""
-    if logits.n > MAX_ROW:
-        raise ModelError(f"Softmax over {logits.n} elements; at most {MAX_ROW}.", code="RowTooLong")
+def softmax(lowering: Lowering, logits: RegionView, rows: int = 1, reach: float | None = None) -> RegionView:
+    """``exp(x - max) / sum(exp(x - max))`` over each of some rows; differences beyond 16 count as 16.
+
+    Parameters
+    ----------
+    lowering : Lowering
+    logits : RegionView
+        Rows of equal length, one after another.
+    rows : int
+        How many.
+    reach : float, optional
+        Greatest magnitude of a logit that matters; what the integers can reach, if left out.
+    """
     builder = lowering.builder
-    step = 2.0**-20
-    reach = float((np.abs(logits.scale) * logits.region.interval.magnitude + np.abs(logits.offset)).max())
-    grid = rescale(lowering, logits, max(step, 2.0 ** np.ceil(np.log2(max(reach, 1e-9)) - 30)))
-    greatest = builder.max(grid.region)
-    below = builder.affine(grid.region, c=greatest, m1=-1)
+    if reach is None:
+        reach = float((np.abs(logits.scale) * logits.region.interval.magnitude + np.abs(logits.offset)).max())
+    grid = rescale(lowering, logits, max(2.0**-20, 2.0 ** np.ceil(np.log2(max(reach, 1e-9)) - 30)))
+    table = grid.region.reshape(rows, logits.n // rows)
+    below = builder.affine(table, c=builder.max(table), m1=-1)
     powers = interpolate(lowering, RegionView.of(below, grid.scale[0]), np.exp, np.exp, -_REACH, 0.0)
-    found = ratio_to_sum(lowering, RegionView.of(powers, UNIT), 1.0, float(logits.n))
-    lowering.curves[found.region] = ("softmax", logits)
+    found = ratio_to_sum(lowering, RegionView.of(powers, UNIT), 1.0, float(table.cols), rows)
+    if rows == 1:
+        lowering.curves[found.region] = ("softmax", logits)
     return found
 
 
@@ -132,12 +160,13 @@ def log_sigmoid(lowering: Lowering, logits: RegionView) -> RegionView:
     return RegionView.of(lowering.builder.affine(below, c=curve), unit)
 
 
-def ratio_to_sum(lowering: Lowering, view: RegionView, low: float, high: float) -> RegionView:
-    """Each element over the sum of all; the sum lies in ``low … high``."""
+def ratio_to_sum(lowering: Lowering, view: RegionView, low: float, high: float, rows: int = 1) -> RegionView:
+    """Each element over the sum of its row; the sums lie in ``low … high``."""
     builder = lowering.builder
-    total = RegionView.of(builder.sum(view.region), view.scale[0])
+    table = view.region.reshape(rows, view.n // rows)
+    total = RegionView.of(builder.sum(table), view.scale[0])
     inverse = _inverse(lowering, total, low, high, lambda x: np.asarray(low / x), lambda x: np.asarray(-low / x**2))
-    shares = builder.affine(view.region, b=inverse, shift=30, out_type=ElementType.I32, lo=0)
+    shares = builder.affine(table, b=inverse.reshape(rows, 1), shift=30, out_type=ElementType.I32, lo=0)
     return RegionView.of(shares, view.scale[0] / low)
 
 

@@ -26,7 +26,7 @@ from concordat.graph.onnx.evaluate import evaluate, operator_of
 from concordat.graph.onnx.feeds import Feed, raw_feeds
 from concordat.graph.onnx.inference import InputPlan, Overrides, infer_inputs
 from concordat.graph.onnx.lowering import Lowering
-from concordat.graph.onnx.quantise import Precision
+from concordat.graph.onnx.quantise import Precision, as_region, rescale
 from concordat.graph.onnx.reader import MAX_FILE, OnnxModel, read_onnx
 from concordat.graph.onnx.rewrite import rewrite
 from concordat.graph.onnx.views import InputView, LabelView, RegionView
@@ -285,7 +285,7 @@ def _graph(lowering: Lowering, outputs: _Outputs) -> Graph:
     for name in outputs.scores:
         view = lowering.values[name]
         assert isinstance(view, InputView | RegionView)
-        parts.append(lowering.score_grid(view, float(outputs.steps[at].step)))
+        parts.append(rescale(lowering, as_region(lowering, view), float(outputs.steps[at].step)).region)
         at += view.n
     return builder.build(parts[0] if len(parts) == 1 else builder.concatenate(parts))
 

@@ -15,7 +15,7 @@ import numpy as np
 from concordat.graph.builder import GraphBuilder, Ref
 from concordat.graph.onnx.views import Places, RegionView
 
-__all__ = ["Pattern", "matrix", "pattern"]
+__all__ = ["Pattern", "matrix", "pattern", "side_by_side"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +79,12 @@ def _lengths(numbers: Sequence[Places], n: int) -> list[int]:
         candidates = [int(changes[0]), *again[1:17].tolist()]
         found.update(c for c in candidates if 0 < c < n and n % c == 0)
     return sorted(found)
+
+
+def side_by_side(builder: GraphBuilder, views: Sequence[RegionView]) -> list[Ref]:
+    """Tensors of equal size as matrices of one shape, for a node that reads them element by element."""
+    n = views[0].n
+    cols = min((_run(view.index) for view in views), default=n)
+    if any(n % cols or _run(view.index) % cols for view in views):
+        cols = n
+    return [matrix(builder, view, n // cols, cols) for view in views]

@@ -22,6 +22,7 @@ from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.evaluate import evaluate, operator_of
 from concordat.graph.onnx.feeds import grid_feeds
 from concordat.graph.onnx.inference import InputPlan
+from concordat.graph.onnx.layout import matrix
 from concordat.graph.onnx.quantise import Precision, as_region, decision_grid, narrow, rescale
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 from concordat.graph.onnx.views import Floats, InputView, LabelView, Places, RegionView, Value, View
@@ -29,6 +30,7 @@ from concordat.primitives.errors import ModelError
 
 __all__ = ["Lowering"]
 
+_I32_ENDS = (float(ElementType.I32.minimum), float(ElementType.I32.maximum))
 _PRODUCTS = ("MatMul", "Gemm", "LinearRegressor", "LinearClassifier")
 
 
@@ -116,6 +118,10 @@ class Lowering:
 
     # -- what is known -----------------------------------------------------------------------------------------------
 
+    def row_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of one row of a tensor."""
+        return self.samples[name].shape[1:]
+
     def bounds(self, name: str) -> tuple[Floats, Floats]:
         """Smallest and greatest calibration value of each element of a tensor."""
         sample = self.samples[name]
@@ -183,15 +189,28 @@ class Lowering:
             offset=np.concatenate([view.offset for view in narrowed]),
         )
 
-    def above(self, view: View, thresholds: Floats) -> RegionView:
-        """1 where an element is greater than its threshold, else 0."""
-        region = as_region(self, view)
-        reach = max(
-            float(np.abs(thresholds).max()), float((np.abs(region.scale) * region.region.interval.magnitude).max())
-        )
-        grid = decision_grid(self, region, reach)
-        limits = self.builder.weights(np.floor(thresholds / grid.scale).astype(np.int64), ElementType.I32)
-        return RegionView.of(self.builder.select(grid.region, Comparison.GREATER, limits), 1.0)
+    def above(self, view: View, thresholds: Floats, *, inclusive: bool = False) -> RegionView:
+        """1 where an element is greater than its threshold (or equal to it), else 0; exact for input columns."""
+        if isinstance(view, InputView) and self._plain_columns(view):
+            ones = np.ones(view.n)
+            grid = RegionView(region=self.input, index=view.columns, scale=ones, offset=0 * ones)
+            limits = (thresholds - view.offset) / view.slope
+            nearest = np.rint(limits)
+            limits = np.where(np.abs(limits - nearest) <= 1e-6 * np.maximum(np.abs(limits), 1.0), nearest, limits)
+        else:
+            region = as_region(self, view)
+            widest = float((np.abs(region.scale) * region.region.interval.magnitude).max())
+            grid = decision_grid(self, region, max(float(np.abs(thresholds).max()), widest))
+            limits = thresholds / grid.scale
+        last = np.ceil(limits) - 1 if inclusive else np.floor(limits)
+        bounds = self.builder.weights(np.clip(last, *_I32_ENDS).astype(np.int64), ElementType.I32)
+        x = matrix(self.builder, grid, 1, grid.n)
+        return RegionView.of(self.builder.select(x, Comparison.GREATER, bounds), 1.0)
+
+    def _plain_columns(self, view: InputView) -> bool:
+        """Whether all elements rise with a numeric column that is never missing."""
+        numeric = all(table is None for table in view.tables)
+        return numeric and bool((view.slope > 0).all()) and not self.may_be_missing(view.columns).any()
 
     def greatest(self, view: RegionView, reach: float, classes: tuple[str | int, ...]) -> LabelView:
         """The class of the greatest score, the first on a tie."""
@@ -236,7 +255,3 @@ class Lowering:
             share = curves.sigmoid(self, margin)
             return RegionView.join([share.affine(-1.0, 1.0), share])
         return curves.sigmoid(self, scores) if kind == "LOGISTIC" else curves.softmax(self, scores)
-
-    def score_grid(self, view: View, step: float) -> Ref:
-        """An output in whole steps, 32 bits."""
-        return rescale(self, as_region(self, view), step).region

@@ -32,6 +32,9 @@ MAX_NODES = 4_096
 MAX_COLUMNS = 1 << 16
 """Most numbers in one row of one input."""
 OLDEST_OPSET = 13
+_OLDER_OPSET = 9
+_UNCHANGED = ("Add", "Cast", "Concat", "Div", "Exp", "Flatten", "Identity", "MatMul", "Mul", "Neg", "Reshape", "Sub")
+"""Operators that mean the same since opset 9, at which skl2onnx writes files that have no others."""
 _LOOK_IT_UP = "The guide docs/guides/models.md lists what has an integer form; onnx.checker.check_model finds damage."
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 _KINDS: dict[int, str] = {
@@ -179,7 +182,9 @@ def _check_opsets(model: onnx.ModelProto) -> None:
         domain = "" if node.domain == "ai.onnx" else node.domain
         if domain not in versions:
             raise _malformed(f"no opset is declared for {domain or 'ai.onnx'}")
-    if any(node.domain in ("", "ai.onnx") for node in model.graph.node) and versions[""] < OLDEST_OPSET:
+    plain = [node.op_type for node in model.graph.node if node.domain in ("", "ai.onnx")]
+    oldest = _OLDER_OPSET if set(plain) <= set(_UNCHANGED) else OLDEST_OPSET
+    if plain and versions[""] < oldest:
         raise ModelError(
             f"The model uses opset {versions['']}.",
             code="OldOpset",

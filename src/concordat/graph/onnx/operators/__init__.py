@@ -5,7 +5,19 @@ A new operator is an entry in its family's ``OPERATORS``.
 
 from __future__ import annotations
 
-from concordat.graph.onnx.operators import activations, arithmetic, dense, encoders, labels, normalise, shapes, trees
+from concordat.graph.onnx.operators import (
+    activations,
+    arithmetic,
+    dense,
+    encoders,
+    functions,
+    labels,
+    logic,
+    normalise,
+    reductions,
+    shapes,
+    trees,
+)
 from concordat.graph.onnx.operators.registry import Operator
 
 __all__ = ["OPERATORS"]
@@ -15,8 +27,11 @@ OPERATORS: dict[str, Operator] = {
     **arithmetic.OPERATORS,
     **dense.OPERATORS,
     **encoders.OPERATORS,
+    **functions.OPERATORS,
     **labels.OPERATORS,
+    **logic.OPERATORS,
     **normalise.OPERATORS,
+    **reductions.OPERATORS,
     **shapes.OPERATORS,
     **trees.OPERATORS,
 }

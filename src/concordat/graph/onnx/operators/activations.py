@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from concordat.graph.elements import ElementType
 from concordat.graph.onnx import curves
 from concordat.graph.onnx.constants import Array
+from concordat.graph.onnx.functions import log_shares
 from concordat.graph.onnx.operators.registry import Operator
 from concordat.graph.onnx.quantise import as_region, decision_grid, narrow
 from concordat.graph.onnx.reader import OnnxNode
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
 __all__ = ["OPERATORS", "softmax_rows"]
+
+_MASK = -1e4
+"""Logits that never rise above it are masked."""
+_NOTHING = 32.0
 
 
 def _relu(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
@@ -93,33 +99,59 @@ def softmax_rows(x: Array, axis: int = -1) -> Array:
 
 
 def _softmax(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
-    axis = int(node.attributes.get("axis", -1)) % inputs[0].ndim
-    if axis != inputs[0].ndim - 1 or inputs[0].ndim != 2:
-        raise node.refuse("its axis is not the columns of a row")
-    return [softmax_rows(inputs[0])]
+    return [softmax_rows(inputs[0], _axis(node, inputs[0].ndim))]
+
+
+def _axis(node: OnnxNode, dimensions: int) -> int:
+    axis = int(node.attributes.get("axis", -1)) % dimensions
+    if axis == 0:
+        raise node.refuse("it mixes the rows of a batch", code="UnsupportedOperator")
+    return axis
+
+
+def _log_softmax(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
+    x, axis = inputs[0], _axis(node, inputs[0].ndim)
+    below = x - x.max(axis=axis, keepdims=True)
+    return [below - np.log(np.exp(below).sum(axis=axis, keepdims=True))]
 
 
 def _lower_softmax(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    return [curves.softmax(lowering, as_region(lowering, lowering.numbers(node, values[0])))]
+    view = as_region(lowering, lowering.numbers(node, values[0]))
+    shape = lowering.row_shape(node.inputs[0])
+    axis = _axis(node, len(shape) + 1) - 1
+    places = np.moveaxis(np.arange(view.n).reshape(shape), axis, -1)
+    rows = view.n // shape[axis]
+    if rows == 1:
+        return [curves.softmax(lowering, view)]
+    logits, reach = _unmasked(lowering, node.inputs[0], view)
+    shares = curves.softmax(lowering, logits.take(places), rows, reach)
+    return [shares.take(np.argsort(places.ravel(), kind="stable"))]
 
 
-def _exp(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
-    return [np.exp(inputs[0])]
+def _unmasked(lowering: Lowering, name: str, view: RegionView) -> tuple[RegionView, float]:
+    """Logits in which a mask's huge negative numbers are just small enough to give nothing, and what they reach."""
+    low, high = lowering.bounds(name)
+    masked = high <= _MASK
+    reach = 2.0 * max(float(np.abs(np.where(masked, 0.0, np.maximum(np.abs(low), np.abs(high)))).max()), 1.0)
+    if not masked.any():
+        return view, 2.0 * reach
+    scale = np.where(masked, 0.0, view.scale)
+    return replace(view, scale=scale, offset=np.where(masked, -2.0 * reach - _NOTHING, view.offset)), 4.0 * reach
 
 
-def _reciprocal(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
-    return [1 / inputs[0]]
-
-
-def _lower_exp(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    raise node.refuse("only as a part of 1 / (1 + exp(-x)) has it an integer form", code="UnsupportedOperator")
+def _lower_log_softmax(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
+    view = as_region(lowering, lowering.numbers(node, values[0]))
+    shape = lowering.row_shape(node.inputs[0])
+    axis = _axis(node, len(shape) + 1) - 1
+    places = np.moveaxis(np.arange(view.n).reshape(shape), axis, -1)
+    found = log_shares(lowering, view.take(places), view.n // shape[axis])
+    return [found.take(np.argsort(places.ravel(), kind="stable"))]
 
 
 OPERATORS = {
     "Clip": Operator(evaluate=_clip, lower=_lower_clip),
-    "Exp": Operator(evaluate=_exp, lower=_lower_exp),
     "LeakyRelu": Operator(evaluate=_leaky, lower=_lower_leaky),
-    "Reciprocal": Operator(evaluate=_reciprocal, lower=_lower_exp),
+    "LogSoftmax": Operator(evaluate=_log_softmax, lower=_lower_log_softmax),
     "Relu": Operator(evaluate=_relu, lower=_lower_relu),
     "Sigmoid": Operator(evaluate=_sigmoid, lower=_lower_curve(curves.sigmoid)),
     "Softmax": Operator(evaluate=_softmax, lower=_lower_softmax),

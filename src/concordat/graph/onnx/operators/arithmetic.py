@@ -10,19 +10,19 @@ import numpy as np
 
 from concordat.graph.elements import ElementType
 from concordat.graph.onnx.constants import Array
-from concordat.graph.onnx.operators.normalise import lower_share
+from concordat.graph.onnx.elementwise import plus, product, wide
+from concordat.graph.onnx.operators.functions import lower_reciprocal
+from concordat.graph.onnx.operators.normalise import lower_share, shares_its_sum
 from concordat.graph.onnx.operators.registry import Operator
 from concordat.graph.onnx.operators.shapes import check_size
-from concordat.graph.onnx.quantise import as_region, decision_grid, rescale
+from concordat.graph.onnx.quantise import as_region, decision_grid
 from concordat.graph.onnx.reader import OnnxNode
-from concordat.graph.onnx.views import InputView, RegionView, Value, View
+from concordat.graph.onnx.views import RegionView, Value, View
 
 if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
-__all__ = ["OPERATORS"]
-
-_FACTOR = 1 << 22
+__all__ = ["OPERATORS", "per_element", "repeated", "spread_view"]
 
 
 def _binary(function: Callable[[Array, Array], Any]) -> Callable[[OnnxNode, Sequence[Array]], list[Array]]:
@@ -52,28 +52,34 @@ def per_element(lowering: Lowering, node: OnnxNode, constant: Array) -> Any:
     return np.broadcast_to(constant.astype(np.float64), (1, *shape[1:])).ravel()
 
 
-def _spread(lowering: Lowering, node: OnnxNode, place: int, view: View) -> View:
+def spread_view(lowering: Lowering, node: OnnxNode, place: int, view: View) -> View:
     """The view repeated as broadcasting to the node's output asks."""
-    shape = lowering.samples[node.inputs[place]].shape[1:]
-    target = lowering.samples[node.outputs[0]].shape[1:]
+    shape, target = lowering.row_shape(node.inputs[place]), lowering.row_shape(node.outputs[0])
     if math.prod(target) == view.n:
         return view
     return view.take(np.broadcast_to(np.arange(view.n).reshape(shape), target).ravel())
+
+
+def repeated(lowering: Lowering, node: OnnxNode, place: int, view: RegionView) -> RegionView:
+    """An operand repeated as broadcasting to the node's output asks."""
+    found = spread_view(lowering, node, place, view)
+    assert isinstance(found, RegionView)  # a part of a region
+    return found
 
 
 def _lower_sum(sign: int) -> Callable[[Lowering, OnnxNode, Sequence[Value]], list[Value]]:
     def lower(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
         x, y = values
         if isinstance(x, np.ndarray):
-            view = _spread(lowering, node, 1, lowering.numbers(node, y))
+            view = spread_view(lowering, node, 1, lowering.numbers(node, y))
             return [view.affine(sign, per_element(lowering, node, x))]
-        left = _spread(lowering, node, 0, lowering.numbers(node, x))
         if isinstance(y, np.ndarray):
+            left = spread_view(lowering, node, 0, lowering.numbers(node, x))
             return [left.affine(1.0, sign * per_element(lowering, node, y))]
-        right = _spread(lowering, node, 1, lowering.numbers(node, y))
-        a = decision_grid(lowering, as_region(lowering, left), lowering.reach(node.outputs[0]))
-        b = rescale(lowering, as_region(lowering, right), float(a.scale[0]))
-        return [RegionView.of(lowering.builder.affine(a.region, c=b.region, m1=sign), a.scale)]
+        pair = [as_region(lowering, lowering.numbers(node, value)) for value in values]
+        a, b = (repeated(lowering, node, place, view) for place, view in enumerate(pair))
+        reach = max(lowering.reach(name) for name in (*node.inputs, node.outputs[0]))
+        return [plus(lowering, a, b, sign, reach)]
 
     return lower
 
@@ -85,18 +91,12 @@ def _lower_product(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) 
     view = lowering.numbers(node, x)
     if isinstance(y, np.ndarray):
         place = 0 if x is values[0] else 1
-        return [_spread(lowering, node, place, view).affine(per_element(lowering, node, y), 0.0)]
-    other = _spread(lowering, node, 1, lowering.numbers(node, y))
-    a = _wide(lowering, _spread(lowering, node, 0, view), node.inputs[0])
-    b = _wide(lowering, other, node.inputs[1])
-    product = lowering.builder.affine(a.region, b=b.region)
-    return [RegionView.of(product, a.scale * b.scale)]
-
-
-def _wide(lowering: Lowering, view: View, name: str) -> RegionView:
-    """A factor of a product: 23 bits, so that the product leaves room to be rescaled; zero worth zero."""
-    reach = lowering.reach(name) * 4
-    return rescale(lowering, as_region(lowering, view), reach / _FACTOR, lo=-_FACTOR, hi=_FACTOR)
+        return [spread_view(lowering, node, place, view).affine(per_element(lowering, node, y), 0.0)]
+    factors = []
+    for at, (value, name) in enumerate(zip(values, node.inputs, strict=True)):
+        factor = wide(lowering, lowering.numbers(node, value), lowering.reach(name))
+        factors.append(repeated(lowering, node, at, factor))
+    return [product(lowering, *factors)]
 
 
 def _lower_quotient(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
@@ -105,8 +105,16 @@ def _lower_quotient(lowering: Lowering, node: OnnxNode, values: Sequence[Value])
         divisor = per_element(lowering, node, y)
         if (divisor == 0).any():
             raise node.refuse("it divides by a constant zero")
-        return [_spread(lowering, node, 0, lowering.numbers(node, x)).affine(1.0 / divisor, 0.0)]
-    return [lower_share(lowering, node, values)]
+        return [spread_view(lowering, node, 0, lowering.numbers(node, x)).affine(1.0 / divisor, 0.0)]
+    if not isinstance(x, np.ndarray) and shares_its_sum(lowering, node, values):
+        return [lower_share(lowering, node, values)]
+    inverse = lower_reciprocal(lowering, node, y, node.inputs[1])
+    if isinstance(x, np.ndarray):
+        return [repeated(lowering, node, 1, inverse).affine(per_element(lowering, node, x), 0.0)]
+    smallest, greatest = (np.abs(side) for side in lowering.bounds(node.inputs[1]))
+    b = wide(lowering, inverse, 1.0 / min(float(smallest.min()), float(greatest.min())))
+    a = wide(lowering, lowering.numbers(node, x), lowering.reach(node.inputs[0]))
+    return [product(lowering, repeated(lowering, node, 0, a), repeated(lowering, node, 1, b))]
 
 
 def _lower_negative(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
@@ -123,21 +131,11 @@ def _lower_absolute(lowering: Lowering, node: OnnxNode, values: Sequence[Value])
     return [RegionView.of(lowering.builder.affine(positive, c=negative), grid.scale)]
 
 
-def _lower_not(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    value = values[0]
-    if isinstance(value, np.ndarray):
-        return [np.logical_not(value)]
-    if isinstance(value, InputView | RegionView):
-        return [value.affine(-1.0, 1.0)]
-    raise node.refuse("it negates a class", code="UnsupportedOperator")
-
-
 OPERATORS = {
     "Abs": Operator(evaluate=_unary(np.abs), lower=_lower_absolute),
     "Add": Operator(evaluate=_binary(np.add), lower=_lower_sum(1)),
     "Div": Operator(evaluate=_binary(np.divide), lower=_lower_quotient),
     "Mul": Operator(evaluate=_binary(np.multiply), lower=_lower_product),
     "Neg": Operator(evaluate=_unary(np.negative), lower=_lower_negative),
-    "Not": Operator(evaluate=_unary(np.logical_not), lower=_lower_not),
     "Sub": Operator(evaluate=_binary(np.subtract), lower=_lower_sum(-1)),
 }

@@ -1,7 +1,8 @@
-"""Products with constant weights: MatMul, Gemm, and the linear models of ai.onnx.ml."""
+"""Products: MatMul of rows and constants or of two activations, Gemm, and the linear models of ai.onnx.ml."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from concordat.graph.onnx import curves
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.operators.activations import softmax_rows
 from concordat.graph.onnx.operators.registry import Operator
-from concordat.graph.onnx.quantise import dense, narrow
+from concordat.graph.onnx.operators.shapes import check_size
+from concordat.graph.onnx.products import dense_rows, matrix_products, narrow_rows, narrow_whole
+from concordat.graph.onnx.quantise import as_region, dense, narrow
 from concordat.graph.onnx.reader import OnnxNode
 from concordat.graph.onnx.views import Floats, RegionView, Value
 
@@ -22,21 +25,82 @@ __all__ = ["OPERATORS", "class_labels", "post_transform"]
 
 
 def _matmul(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
-    x, weights = inputs
-    if x.ndim != 2 or weights.ndim != 2 or x.dtype.kind != "f":
-        raise node.refuse("only rows of floats times a constant matrix have an integer form")
-    return [x @ weights]
+    x, y = inputs
+    if x.dtype.kind != "f" or y.dtype.kind != "f":
+        raise node.refuse("only floats are multiplied")
+    if x.ndim == 2 and y.ndim > 2:
+        raise node.refuse("it mixes the rows of a batch", code="UnsupportedOperator")
+    batch = math.prod(np.broadcast_shapes(x.shape[:-2], y.shape[:-2]))
+    check_size(node, (1, batch * x.shape[-2] * y.shape[-1] // max(len(x), len(y))))
+    return [np.asarray(np.matmul(x, y))]
 
 
 def _lower_matmul(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    weights = _constant(node, values[1])
-    view = narrow(lowering, lowering.numbers(node, values[0]), node.inputs[0])
-    return [dense(lowering, view, weights, np.zeros(weights.shape[1]))]
+    left, right = values
+    shapes = [lowering.row_shape(name) for name in node.inputs]
+    if isinstance(right, np.ndarray) and right.ndim == 2:
+        return [_rows_times_constant(lowering, node, left, right.astype(np.float64), shapes[0])]
+    if isinstance(left, np.ndarray) and left.ndim == 2 and len(shapes[1]) == 2:
+        return [_constant_times_columns(lowering, node, left.astype(np.float64), right, shapes[1])]
+    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+        return [_constant_batch(lowering, node, values)]
+    a, b = (narrow_whole(lowering, lowering.numbers(node, v), n) for v, n in zip(values, node.inputs, strict=True))
+    places = [np.arange(math.prod(shape)).reshape(shape) for shape in shapes]
+    if min(len(shape) for shape in shapes) < 2:
+        raise node.refuse("it mixes the rows of a batch", code="UnsupportedOperator")
+    batch = np.broadcast_shapes(shapes[0][:-2], shapes[1][:-2])
+    spread = [np.broadcast_to(p, (*batch, *p.shape[-2:])).reshape(-1, *p.shape[-2:]) for p in places]
+    return [matrix_products(lowering, a, b, spread[0], spread[1])]
+
+
+def _rows_times_constant(
+    lowering: Lowering, node: OnnxNode, value: Value, weights: Floats, shape: Sequence[int]
+) -> RegionView:
+    view = lowering.numbers(node, value)
+    if math.prod(shape[:-1]) == 1:
+        return dense(lowering, narrow(lowering, view, node.inputs[0]), weights, np.zeros(weights.shape[1]))
+    rows = narrow_rows(lowering, view, node.inputs[0], shape[-1])
+    return dense_rows(lowering, rows, weights, np.zeros(weights.shape[1]))
+
+
+def _constant_times_columns(
+    lowering: Lowering, node: OnnxNode, weights: Floats, value: Value, shape: Sequence[int]
+) -> RegionView:
+    """``weights @ columns`` as ``(rows @ weights.T).T`` of the transposed rows."""
+    count, width = shape
+    turned = np.arange(count * width).reshape(shape).T.ravel()
+    low, high = (side[turned] for side in lowering.bounds(node.inputs[1]))
+    view = as_region(lowering, lowering.numbers(node, value)).take(turned)
+    rows = narrow_rows(lowering, view, node.inputs[1], count, (low, high))
+    product = dense_rows(lowering, rows, weights.T, np.zeros(len(weights)))
+    return product.take(np.arange(product.n).reshape(width, len(weights)).T)
+
+
+def _constant_batch(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> RegionView:
+    """A product with one constant matrix for each matrix of a batch (a weight matrix per head)."""
+    at = 0 if isinstance(values[1], np.ndarray) else 1
+    constant = values[1 - at]
+    assert isinstance(constant, np.ndarray)  # by the choice of `at`
+    shape = lowering.row_shape(node.inputs[at])
+    if (len(constant) != 1 and constant.ndim > len(shape)) or (at == 1 and len(shape) < 2):
+        raise node.refuse("it mixes the rows of a batch", code="UnsupportedOperator")
+    view = narrow_whole(lowering, lowering.numbers(node, values[at]), node.inputs[at])
+    matrix = constant.reshape(constant.shape[max(constant.ndim - len(shape), 0) :]).astype(np.float64)
+    unit = max(float(np.abs(matrix).max()), 1e-12) / lowering.precision.weights.maximum
+    stored = RegionView.of(lowering.builder.weights(np.rint(matrix / unit).astype(np.int64).reshape(1, -1)), unit)
+    shapes = (shape, matrix.shape) if at == 0 else (matrix.shape, shape)
+    places = [np.arange(math.prod(s)).reshape(s) for s in shapes]
+    batch = np.broadcast_shapes(shapes[0][:-2], shapes[1][:-2])
+    left, right = (np.broadcast_to(p, (*batch, *p.shape[-2:])).reshape(-1, *p.shape[-2:]) for p in places)
+    a, b = (view, stored) if at == 0 else (stored, view)
+    return matrix_products(lowering, a, b, left, right)
 
 
 def _constant(node: OnnxNode, value: Value) -> Floats:
+    if isinstance(value, RegionView) and not value.scale.any():
+        return value.offset  # a tensor times zero
     if not isinstance(value, np.ndarray):
-        raise node.refuse("a product of two computed tensors has no integer form", code="UnsupportedOperator")
+        raise node.refuse("its weights are computed", code="UnsupportedOperator")
     return value.astype(np.float64)
 
 

@@ -1,11 +1,9 @@
-"""Choosing a class: ArgMax, comparisons with a constant, and ZipMap (which only names the scores)."""
+"""Choosing a class: ArgMax, ArgMin, and ZipMap (which only names the scores)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.operators.registry import Operator
@@ -39,27 +37,16 @@ def _lower_zip_map(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) 
     return [values[0]]
 
 
-def _greater(negate: bool) -> Callable[[OnnxNode, Sequence[Array]], list[Array]]:
-    def evaluate(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
-        return [(inputs[0] <= inputs[1]) if negate else (inputs[0] > inputs[1])]
-
-    return evaluate
+def _argmin(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
+    return _argmax(node, [-inputs[0]])
 
 
-def _lower_greater(negate: bool) -> Callable[[Lowering, OnnxNode, Sequence[Value]], list[Value]]:
-    def lower(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-        view, constant = lowering.numbers(node, values[0]), values[1]
-        if not isinstance(constant, np.ndarray) or constant.size not in (1, view.n):
-            raise node.refuse("only a comparison with a constant has an integer form", code="UnsupportedOperator")
-        above = lowering.above(view, np.broadcast_to(constant.astype(np.float64).ravel(), (view.n,)))
-        return [above.affine(-1.0, 1.0) if negate else above]
-
-    return lower
+def _lower_argmin(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
+    return _lower_argmax(lowering, node, [lowering.numbers(node, values[0]).affine(-1.0, 0.0)])
 
 
 OPERATORS = {
     "ArgMax": Operator(evaluate=_argmax, lower=_lower_argmax),
-    "Greater": Operator(evaluate=_greater(False), lower=_lower_greater(False)),
-    "LessOrEqual": Operator(evaluate=_greater(True), lower=_lower_greater(True)),
+    "ArgMin": Operator(evaluate=_argmin, lower=_lower_argmin),
     "ZipMap": Operator(evaluate=_zip_map, lower=_lower_zip_map),
 }

@@ -1,4 +1,4 @@
-"""Dividing a row by its own size: ReduceSum, Normalizer, and the quotient of a tensor by its row's sum."""
+"""Dividing a row by its own size: Normalizer, and the quotient of a tensor by its row's sum."""
 
 from __future__ import annotations
 
@@ -17,35 +17,24 @@ from concordat.graph.onnx.views import RegionView, Value
 if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
-__all__ = ["OPERATORS", "lower_share"]
+__all__ = ["OPERATORS", "lower_share", "shares_its_sum"]
 
 _LENGTH = 1 << 23
 
 
-def _reduce_sum(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
-    axes = inputs[1].ravel().tolist() if len(inputs) > 1 and inputs[1].size else node.attributes.get("axes")
-    if inputs[0].ndim != 2 or axes is None or [int(axis) % 2 for axis in axes] != [1]:
-        raise node.refuse("only the columns of a row are summed")
-    return [inputs[0].sum(axis=1, keepdims=bool(node.attributes.get("keepdims", 1)))]
-
-
-def _lower_reduce_sum(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    view = as_region(lowering, lowering.numbers(node, values[0]))
-    grid = decision_grid(lowering, view, lowering.reach(node.inputs[0]))
-    total = lowering.builder.sum(grid.region)
-    lowering.totals[total] = view
-    return [RegionView.of(total, grid.scale[0])]
+def shares_its_sum(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> bool:
+    """Whether a quotient divides a row by its own sum."""
+    view, total = values
+    if not isinstance(view, RegionView) or not isinstance(total, RegionView):
+        return False
+    parts = lowering.totals.get(total.region)
+    same = parts is not None and parts.same_integers(view) and np.array_equal(parts.scale, view.scale)
+    return same and len(lowering.row_shape(node.inputs[0])) == 1
 
 
 def lower_share(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> RegionView:
-    """A quotient of two tensors, which has an integer form if the second is the sum of the first's row."""
-    view, total = (as_region(lowering, lowering.numbers(node, value)) for value in values)
-    parts = lowering.totals.get(total.region)
-    if parts is None or not parts.same_integers(view) or not np.array_equal(parts.scale, view.scale):
-        raise node.refuse(
-            "only a division by a constant, or by the sum of the row, has an integer form", code="UnsupportedOperator"
-        )
-    return _share(lowering, node, view)
+    """A quotient of a row of positive numbers and its sum."""
+    return _share(lowering, node, as_region(lowering, lowering.numbers(node, values[0])))
 
 
 def _share(lowering: Lowering, node: OnnxNode, view: RegionView) -> RegionView:
@@ -98,5 +87,4 @@ def _lower_normalizer(lowering: Lowering, node: OnnxNode, values: Sequence[Value
 
 OPERATORS = {
     "Normalizer": Operator(evaluate=_normalizer, lower=_lower_normalizer),
-    "ReduceSum": Operator(evaluate=_reduce_sum, lower=_lower_reduce_sum),
 }
