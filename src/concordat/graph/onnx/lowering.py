@@ -23,7 +23,7 @@ from concordat.graph.onnx.evaluate import evaluate, operator_of
 from concordat.graph.onnx.feeds import grid_feeds
 from concordat.graph.onnx.inference import InputPlan
 from concordat.graph.onnx.layout import matrix
-from concordat.graph.onnx.quantise import Precision, as_region, decision_grid, narrow, rescale
+from concordat.graph.onnx.quantise import Precision, as_region, decision_grid, narrow
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 from concordat.graph.onnx.views import Floats, InputView, LabelView, Places, RegionView, Value, View
 from concordat.primitives.errors import ModelError
