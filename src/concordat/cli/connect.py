@@ -37,6 +37,4 @@ def chain_url(settings: Settings) -> str:
 
 def connect(settings: Settings) -> Network:
     """A client of the market that the settings mean."""
-    return connect_home(
-        Home(settings.home), chain_url(settings), password=lambda _: settings.password, find=settings.signer
-    )
+    return connect_home(settings.place, chain_url(settings), password=lambda _: settings.password, find=settings.signer)

@@ -69,12 +69,12 @@ def run(role: str, name: str | None, price: str, bond_limit: str, port: int, ann
     settings = context.find_object(Settings) or Settings()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    home, name = Home(settings.home), name or role
+    home, name = settings.place, name or role
     ledger, keyring = evm_ledger(home, chain_url(settings), password=lambda _: settings.password, find=settings.signer)
     signer = keyring.signer(name)
     if is_development(ledger.deployment.chain_id):
         top_up_stake(ledger, signer.address, STAKE)
-    journal = Journal(home.journal(name))
+    journal = home.open_journal(name)
     place = _Place(ledger, keyring, home, name, journal, Outbox(ledger, journal, signer.address))
     if role == "provider":
         terms = Terms(price=usd(price), bond_limit=usd(bond_limit))
@@ -84,6 +84,7 @@ def run(role: str, name: str | None, price: str, bond_limit: str, port: int, ann
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    write_file(home.ready(name), b"")
     speaker_of(context).log.print(f"{role} {name} is {checksum_address(signer.address)}")
     try:
         run_steps(steppers, stop)
@@ -136,7 +137,7 @@ def _challenger(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
 
 def _keeper(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
     signer = place.keyring.signer(place.name)
-    log = TransparencyLog(place.home.log, log_signer(place.home))
+    log = TransparencyLog(place.home.open_log(exclusive=True), log_signer(place.home))
     anchors = EvmAnchors(place.ledger, log_id(signer.address), signer)
     write_file(place.home.log_owner, to_hex(signer.address).encode())
     keeper = Keeper(place.ledger, place.journal, place.outbox)

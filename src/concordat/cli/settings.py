@@ -13,9 +13,11 @@ from typing import Any
 import platformdirs
 
 from concordat.chain.accounts import Account, Signer, command_signer
+from concordat.client.home import Home
 from concordat.primitives.encoding import from_hex
 from concordat.primitives.errors import ConfigurationError
 from concordat.primitives.units import Address
+from concordat.storage.sql.open import check_database_url
 
 __all__ = ["ENVIRONMENT", "KEY_PREFIX", "Settings", "load_settings"]
 
@@ -24,6 +26,8 @@ ENVIRONMENT = {
     "CONCORDAT_URL": "url",
     "CONCORDAT_ACCOUNT": "account",
     "CONCORDAT_PASSWORD": "password",
+    "CONCORDAT_DATABASE": "database",
+    "CONCORDAT_LOG_STORE": "log_store",
 }
 """Environment variables that are read, and the setting each fills."""
 KEY_PREFIX = "CONCORDAT_KEY_"
@@ -42,12 +46,22 @@ class Settings:
     """Name of the account that pays and signs."""
     password: str = field(default="", repr=False)
     """Opens keystores; better given by environment than by flag."""
+    database: str = field(default="", repr=False)
+    """Keeps journals and index: ``postgresql://user:password@host/database`` or ``sqlite:///folder``; files of the home
+    if empty."""
+    log_store: str = field(default="", repr=False)
+    """Keeps the transparency log: a URL as for `database`; the folder ``log`` of the home if empty."""
     json: bool = False
     """Print one JSON object instead of text."""
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Private keys by account name (lower case, ``_`` for ``-``); never in a file."""
     signers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """External signers by account name: ``address``, and the ``command`` that signs a digest (a list of words)."""
+
+    @property
+    def place(self) -> Home:
+        """The home, with what keeps its journals, index and log."""
+        return Home(self.home, self.database, self.log_store)
 
     def signer(self, name: str) -> Signer | None:
         """The account of a name in the environment, or behind an external signer; ``None`` if there is none."""
@@ -92,6 +106,9 @@ def load_settings(
     merged = {**values, **found, **given}
     if "home" in merged:
         merged["home"] = Path(merged["home"]).expanduser().resolve()
+    for name in ("database", "log_store"):
+        if merged.get(name):
+            check_database_url(merged[name])
     return Settings(**merged)
 
 

@@ -35,7 +35,7 @@ def up(port: int | None, providers: int) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    supervisor = Supervisor(Home(settings.home), nodes, port=port)
+    supervisor = Supervisor(settings.place, nodes, port=port)
     try:
         deployment = supervisor.start(lambda line: speaker.log.print(line, markup=False))
         speaker.log.print(f"home         {settings.home}\n\nTry in another terminal:", markup=False)

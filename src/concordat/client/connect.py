@@ -28,7 +28,6 @@ from concordat.primitives.errors import ConfigurationError
 from concordat.primitives.units import Address
 from concordat.protocol.checkpoint import NoteKey
 from concordat.storage.content import LocalContent
-from concordat.storage.journal import Journal
 from concordat.storage.log import LogReader
 
 __all__ = ["connect_home", "evm_ledger", "known_providers", "log_reader", "public_data", "running_url"]
@@ -77,7 +76,7 @@ def log_reader(home: Home) -> LogReader:
         raise ConfigurationError(
             "This home has no transparency log yet.", code="NoLog", hint="Start a keeper: concordat node run keeper"
         ) from error
-    return LogReader(home.log, key)
+    return LogReader(home.open_log().read, key)
 
 
 def known_providers(home: Home, ledger: EvmLedger) -> Callable[[], list[HttpProvider]]:
@@ -128,7 +127,7 @@ def connect_home(
         checkpoints=ledger.deployment.checkpoints,
     )
     registry = Registry(EvmArtifacts(ledger, keyring), public, keyring)
-    journal = Journal(home.orders, exclusive=False)
+    journal = home.open_orders()
     rest = threading.Event()
     orders = Orders(
         ledger,

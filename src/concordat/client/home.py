@@ -1,9 +1,16 @@
-"""Where a deployment keeps its files, so that stop, crash and start again lose nothing."""
+"""Where a deployment keeps its files, so that stop, crash and start again lose nothing.
+
+Journals and the index are SQLite files in the home, or tables of a database; the log is a folder, or a table.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from concordat.storage.journal import Journal
+from concordat.storage.log_files import LogFiles, open_log_files
 
 __all__ = ["Home"]
 
@@ -14,6 +21,10 @@ class Home:
 
     path: Path
     """The folder."""
+    database: str = field(default="", repr=False)
+    """URL of the database that keeps journals and index; files of this folder if empty."""
+    log_store: str = field(default="", repr=False)
+    """URL of the database that keeps the transparency log; a folder of this one if empty."""
 
     @property
     def deployment(self) -> Path:
@@ -61,5 +72,26 @@ class Home:
         return self.path / "client" / "orders.db"
 
     def journal(self, node: str) -> Path:
-        """Journal of one node."""
+        """Journal of one node, where it is a file; what else the node writes lies beside it."""
         return self.path / "nodes" / node / "journal.db"
+
+    def ready(self, node: str) -> Path:
+        """Is there as soon as a node works."""
+        return self.journal(node).with_name("ready")
+
+    @property
+    def index(self) -> Path | str:
+        """Index of the chain's events: a file, or the URL of a database."""
+        return self.database or self.path / "index.db"
+
+    def open_journal(self, node: str, *, on_write: Callable[[str], None] | None = None) -> Journal:
+        """Journal of one node, as its only process; errors as for `Journal`."""
+        return Journal(self.database or self.journal(node), name=f"node-{node}", on_write=on_write)
+
+    def open_orders(self) -> Journal:
+        """The client's own journal, shared by its processes; errors as for `Journal`."""
+        return Journal(self.database or self.orders, name="client", exclusive=False)
+
+    def open_log(self, *, exclusive: bool = False, on_write: Callable[[str], None] = lambda _: None) -> LogFiles:
+        """Files of the transparency log, to read or, `exclusive`, to write."""
+        return open_log_files(self.log_store or self.log, exclusive=exclusive, on_write=on_write)

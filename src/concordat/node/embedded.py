@@ -136,7 +136,8 @@ class EmbeddedMarket:
         self._providers: list[EmbeddedProvider] = []
         self._journals: list[Journal] = []
         self.log = TransparencyLog(
-            self.home.log, NoteSigner.from_seed(LOG_ORIGIN, keccak256(b"concordat embedded log key"))
+            self.home.open_log(exclusive=True),
+            NoteSigner.from_seed(LOG_ORIGIN, keccak256(b"concordat embedded log key")),
         )
         self.keeper = Keeper(backend.ledger, *self._tools("keeper"))
         self.recorder = Recorder(
@@ -191,7 +192,7 @@ class EmbeddedMarket:
             self._folder.cleanup()
 
     def _journal(self, name: str) -> Journal:
-        journal = Journal(self.home.journal(name))
+        journal = self.home.open_journal(name)
         self._journals.append(journal)
         return journal
 

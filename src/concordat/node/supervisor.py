@@ -196,6 +196,7 @@ class Supervisor:
         folder.mkdir(parents=True, exist_ok=True)
         end_orphan(folder / "pid", "concordat")
         (folder / "door.json").unlink(missing_ok=True)
+        self.home.ready(spec.name).unlink(missing_ok=True)
         command = [sys.executable, "-m", "concordat", "--home", str(self.home.path), "--url", self._chain.url]
         command += ["node", "run", spec.role, "--name", spec.name, *spec.options]
         self._children[spec.name] = ChildProcess(command, log=folder / "node.log", pid_file=folder / "pid")
@@ -219,8 +220,7 @@ class Supervisor:
             rest.wait(0.02)
 
     def _sign_of_life(self, spec: NodeSpec) -> Path:
-        signs = {"provider": self.home.journal(spec.name).with_name("door.json"), "keeper": self.home.log_key}
-        return signs.get(spec.role, self.home.journal(spec.name))
+        return self.home.ready(spec.name)
 
     def _where(self) -> str:
         return f"Look at the logs under {Path(self.home.path) / 'nodes'}."

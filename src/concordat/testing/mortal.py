@@ -37,7 +37,6 @@ from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.checkpoint import NoteSigner
 from concordat.storage.content import LocalContent
 from concordat.storage.files import write_file
-from concordat.storage.journal import Journal
 from concordat.storage.log import TransparencyLog
 
 __all__ = ["Death", "Points", "Undertaker", "log_writer"]
@@ -101,7 +100,10 @@ class Undertaker:
 
     def __init__(self, home: Home, url: str) -> None:
         command = [sys.executable, "-m", "concordat.testing.mortal", str(home.path), url]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        stores = {"CONCORDAT_DATABASE": home.database, "CONCORDAT_LOG_STORE": home.log_store}
+        self._process = subprocess.Popen(
+            command, env={**os.environ, **stores}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def __enter__(self) -> Undertaker:
         return self
@@ -169,7 +171,7 @@ def _live(home: Home, url: str, request: dict[str, Any]) -> None:
 def _node(home: Home, url: str, role: str, name: str, points: Points) -> Stepper:
     ledger, keyring = evm_ledger(home, url)
     signer = keyring.signer(name)
-    journal = Journal(home.journal(name), on_write=points)
+    journal = home.open_journal(name, on_write=points)
     outbox = Outbox(ledger, journal, signer.address, on_send=points)
     public = PublicData(LocalContent(home.public))
     if role == "provider":
@@ -178,7 +180,10 @@ def _node(home: Home, url: str, role: str, name: str, points: Points) -> Stepper
     if role == "challenger":
         return Challenger(ledger, journal, public, outbox)
     signer_of_log = NoteSigner.from_seed(LOG_ORIGIN, keccak256(b"concordat embedded log key"))
-    log = TransparencyLog(home.log, signer_of_log, write=log_writer(points))
+    if home.log_store:
+        log = TransparencyLog(home.open_log(exclusive=True, on_write=points), signer_of_log)
+    else:
+        log = TransparencyLog(home.log, signer_of_log, write=log_writer(points))
     anchors = EvmAnchors(ledger, log_id(signer.address), signer)
 
     def anchor(size: int, root: bytes) -> None:
@@ -202,4 +207,11 @@ class _KeeperProcess:
 
 
 if __name__ == "__main__":
-    _main(Home(Path(sys.argv[1])), sys.argv[2])
+    _main(
+        Home(
+            Path(sys.argv[1]),
+            database=os.environ.get("CONCORDAT_DATABASE", ""),
+            log_store=os.environ.get("CONCORDAT_LOG_STORE", ""),
+        ),
+        sys.argv[2],
+    )

@@ -31,7 +31,6 @@ from concordat.protocol.checkpoint import NoteSigner
 from concordat.protocol.ledger import Parameters
 from concordat.protocol.order import OrderStatus, order_id
 from concordat.storage.content import LocalContent
-from concordat.storage.journal import Journal
 from concordat.storage.log import LogReader, TransparencyLog
 from concordat.testing.offers import make_offer
 from concordat.testing.small import small_model
@@ -95,7 +94,7 @@ class Theatre:
 
     def _tools(self, name: str, ledger: EvmLedger | None, on_point: Callable[[str], None] | None, copy: str) -> Any:
         ledger = ledger or self.through(self.node.url)
-        journal = Journal(self.home.journal(f"{name}{copy}"), on_write=on_point)
+        journal = self.home.open_journal(f"{name}{copy}", on_write=on_point)
         self._open.append(journal.close)
         return ledger, journal, Outbox(ledger, journal, development_account(name).address, on_send=on_point)
 
@@ -140,7 +139,7 @@ class Theatre:
     def recorder(self, *, depth: int = 0, ledger: EvmLedger | None = None) -> Recorder:
         """The recorder, without anchors."""
         ledger, journal, _ = self._tools("recorder", ledger, None, "")
-        log = TransparencyLog(self.home.log, LOG_KEY)
+        log = TransparencyLog(self.home.open_log(exclusive=True), LOG_KEY)
         self._open.append(log.close)
         return Recorder(ledger, journal, self.public, log, depth=depth)
 
@@ -182,7 +181,7 @@ class Theatre:
 
     def planned(self, name: str) -> list[str]:
         """Intents of a node whose fate is open; it must not be running."""
-        journal = Journal(self.home.journal(name))
+        journal = self.home.open_journal(name)
         try:
             return [intent.key for intent in journal.intents("planned")]
         finally:
@@ -199,9 +198,13 @@ class Theatre:
 
     def recorded(self) -> list[OrderId]:
         """Orders in the log, which is audited first."""
-        reader = LogReader(self.home.log, LOG_KEY.key)
-        reader.audit()
-        return [entry.record.order_id for entry in reader.records()]
+        files = self.home.open_log()
+        try:
+            reader = LogReader(files.read, LOG_KEY.key)
+            reader.audit()
+            return [entry.record.order_id for entry in reader.records()]
+        finally:
+            files.close()
 
 
 def work(*nodes: Stepper, rounds: int = 60, quiet: int = 3) -> None:
