@@ -28,7 +28,8 @@ contract Steward is ISteward, OrderDomain {
     bytes32 private constant EFFECT_TYPEHASH = keccak256("Effect(address steward,uint32 epoch,address source)");
     uint256 private constant OPTIMISTIC = 1 << uint256(EvidenceKind.FRAUD_PROVABLE);
     uint256 private constant PROVEN = (1 << uint256(EvidenceKind.NATIVE)) | (1 << uint256(EvidenceKind.VALIDITY));
-    uint256 private constant COUNTABLE = OPTIMISTIC | PROVEN | (1 << uint256(EvidenceKind.REPLICATED));
+    uint256 private constant REPLICATED = 1 << uint256(EvidenceKind.REPLICATED);
+    uint256 private constant COUNTABLE = OPTIMISTIC | PROVEN | REPLICATED;
 
     IMarket private immutable MARKET;
     ISource private immutable SOURCE;
@@ -39,6 +40,7 @@ contract Steward is ISteward, OrderDomain {
     uint32 private immutable APPLY_WITHIN;
     uint32 private immutable MIN_WINDOW;
     uint96 private immutable MIN_BOND;
+    uint8 private immutable MIN_REPLICAS;
     address private immutable GOVERNOR;
     uint16 private immutable ELEMENT;
     int64 private immutable NUMERATOR;
@@ -70,6 +72,7 @@ contract Steward is ISteward, OrderDomain {
         APPLY_WITHIN = terms_.applyWithin;
         MIN_WINDOW = terms_.minWindow;
         MIN_BOND = terms_.minBond;
+        MIN_REPLICAS = terms_.minReplicas;
         GOVERNOR = terms_.governor;
         ELEMENT = reading.element;
         NUMERATOR = reading.numerator;
@@ -182,6 +185,7 @@ contract Steward is ISteward, OrderDomain {
             applyWithin: APPLY_WITHIN,
             minWindow: MIN_WINDOW,
             minBond: MIN_BOND,
+            minReplicas: MIN_REPLICAS,
             governor: GOVERNOR,
             reading: Reading({element: ELEMENT, numerator: NUMERATOR, denominator: DENOMINATOR, offset: OFFSET}),
             guard: _guard()
@@ -210,9 +214,10 @@ contract Steward is ISteward, OrderDomain {
         bool kindsFit = terms_.accepts != 0 && terms_.accepts & ~COUNTABLE == 0;
         // Nobody watches an input that nobody knows.
         bool watched = terms_.accepts & OPTIMISTIC == 0 || (open && terms_.minWindow > 0);
+        bool several = terms_.accepts & REPLICATED == 0 || terms_.minReplicas > 1;
         bool timesFit = terms_.applyWithin > schedule.observeWithin && terms_.applyWithin <= guard.lifetime;
         bool readable = terms_.reading.denominator != 0 && terms_.model != 0;
-        if (!kindsFit || !watched || !timesFit || !readable || !Guards.holds(guard)) revert BadSteward();
+        if (!kindsFit || !watched || !several || !timesFit || !readable || !Guards.holds(guard)) revert BadSteward();
     }
 
     /// @dev What a settled order says about an epoch. In this order: (1) it names steward, epoch and source; (2) the model;
@@ -237,15 +242,24 @@ contract Steward is ISteward, OrderDomain {
         bytes32 outputHash = keccak256(delivery.output);
         uint256 commitment = OrderSlots.commit(id, delivery.provider, delivery.traceRoot, outputHash);
         if (commitment != slot.commitment()) revert WrongResult();
-        if (delivery.output.length < 4 * (uint256(ELEMENT) + 1)) revert OutputTooShort();
+        // In place of an output that is too large there is the trace root.
+        bool whole = delivery.traceRoot == 0 || outputHash != keccak256(abi.encode(delivery.traceRoot));
+        if (!whole || delivery.output.length < 4 * (uint256(ELEMENT) + 1)) revert OutputTooShort();
         said = _read(delivery.output);
     }
 
     /// @dev Of the kinds gathered, those that count. The market gathers FRAUD_PROVABLE only after the whole window; it is worth
-    /// something only if the window was long enough to watch and the bond large enough to lose.
+    /// something only if the window was long enough to watch and the bond large enough to lose. Replicas are as many as the
+    /// last byte of the policy says. A policy for which nobody need see the output is delivered sealed: nothing counts.
     function _counted(Order calldata order, uint8 gathered) private view returns (uint8) {
-        bool weak = order.window < MIN_WINDOW || order.bond < MIN_BOND;
-        return uint8(gathered & ACCEPTS & (weak ? ~OPTIMISTIC : type(uint256).max));
+        bytes32 asked = order.evidence;
+        bool open = asked.names(uint256(EvidenceKind.NATIVE)) || asked.names(uint256(EvidenceKind.FRAUD_PROVABLE))
+            || asked.names(uint256(EvidenceKind.REPLICATED));
+        if (!open) return 0;
+        uint256 counted = gathered & ACCEPTS;
+        if (order.window < MIN_WINDOW || order.bond < MIN_BOND) counted &= ~OPTIMISTIC;
+        if (uint8(uint256(asked)) >> 4 < MIN_REPLICAS) counted &= ~REPLICATED;
+        return uint8(counted);
     }
 
     /// @dev Saturates at the ends of 64 bits; no product or sum here reaches 2^98.

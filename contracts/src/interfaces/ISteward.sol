@@ -47,6 +47,8 @@ struct StewardTerms {
     uint32 minWindow;
     /// Least bond with which optimistic evidence counts.
     uint96 minBond;
+    /// Least number of agreeing replicas with which they count.
+    uint8 minReplicas;
     /// Restarts after a stop, and names the next guardian; zero for nobody.
     address governor;
     /// How the number is read.
@@ -127,11 +129,11 @@ interface ISteward {
     error WrongInput();
     /// @notice The order is not paid, or not on this market.
     error NotSettled();
-    /// @notice The evidence that counts here does not fulfil the order's policy.
+    /// @notice The evidence that counts here does not fulfil the order's policy, or the policy keeps the output private.
     error EvidenceTooWeak();
     /// @notice Provider, trace root and output are not those of the delivered result.
     error WrongResult();
-    /// @notice The output has no such element.
+    /// @notice The output has no such element, or was too large to be delivered itself.
     error OutputTooShort();
     /// @notice The order agrees with the decision, is weaker evidence, or there is nothing to contradict.
     error NoContradiction();

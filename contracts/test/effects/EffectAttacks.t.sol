@@ -6,7 +6,9 @@ import {Steward} from "../../src/effects/Steward.sol";
 import {ISource} from "../../src/interfaces/ISource.sol";
 import {Delivery, ISteward, StewardTerms} from "../../src/interfaces/ISteward.sol";
 import {Market} from "../../src/market/Market.sol";
-import {Order} from "../../src/types/Types.sol";
+import {OrderDomain} from "../../src/types/OrderDomain.sol";
+import {OrderSlots} from "../../src/types/OrderSlot.sol";
+import {Order, OrderStatus} from "../../src/types/Types.sol";
 import {EffectBase, HandSource} from "./EffectBase.sol";
 
 /// @dev A source that calls the steward and itself while it is read.
@@ -40,6 +42,22 @@ contract SelfObservingSource is HandSource {
         _inside = true;
         this.observe(1);
         return words;
+    }
+}
+
+/// @dev A market whose slots are what a test says.
+contract FixedMarket is OrderDomain {
+    mapping(bytes32 id => bytes32 slot) public state;
+
+    constructor() OrderDomain(address(this)) {}
+
+    function orderId(Order calldata order) external view returns (bytes32) {
+        return _orderId(order);
+    }
+
+    function pay(bytes32 id, uint256 kind, address by, bytes calldata output) external {
+        uint256 commitment = OrderSlots.commit(id, by, 0, keccak256(output));
+        state[id] = bytes32((uint256(OrderStatus.PAID) << 253) | ((1 << kind) << 245) | commitment);
     }
 }
 
@@ -253,7 +271,7 @@ contract EffectAttacksTest is EffectBase {
         observe(1);
         Order memory order = orderFor(1);
         // The market pays after the window whatever the policy, and says FRAUD_PROVABLE; nobody was asked to watch.
-        order.evidence = policy(1 << VALIDITY, 0);
+        order.evidence = policy(1 << REPLICATED, 0);
         Delivery memory delivery = settleByWindow(order, 8_000);
         assertEq(gathered(order), 1 << FRAUD_PROVABLE, "gathered");
         vm.expectRevert(ISteward.EvidenceTooWeak.selector);
@@ -270,6 +288,51 @@ contract EffectAttacksTest is EffectBase {
         market.acceptAndProve(order, AUTHORIZATION, signature, VALIDITY, output, output);
         vm.expectRevert(ISteward.EvidenceTooWeak.selector);
         steward.applyDecision(order, 1, Delivery({provider: provider, traceRoot: 0, output: output}));
+    }
+
+    function test_attack_sealedOutputReadAsANumber_movesNothing() public {
+        StewardTerms memory terms = theTerms();
+        terms.accepts = uint8((1 << NATIVE) | (1 << VALIDITY));
+        steward = new Steward(terms, guardian);
+        observe(1);
+        Order memory order = orderFor(1);
+        // For this policy the provider delivers a ciphertext, which proves nothing about the number in its first bytes.
+        order.evidence = policy(1 << VALIDITY, 0);
+        output = saying(8_000);
+        bytes memory signature = authorization(order);
+        vm.prank(provider);
+        market.acceptAndProve(order, AUTHORIZATION, signature, VALIDITY, output, output);
+        vm.expectRevert(ISteward.EvidenceTooWeak.selector);
+        steward.applyDecision(order, 1, Delivery({provider: provider, traceRoot: 0, output: output}));
+    }
+
+    function test_attack_traceRootInPlaceOfALargeOutput_isNoNumber() public {
+        observe(1);
+        Order memory order = orderFor(1);
+        output = abi.encode(TRACE_ROOT);
+        deliver(order);
+        vm.warp(block.timestamp + WINDOW);
+        market.finalize(order);
+        vm.expectRevert(ISteward.OutputTooShort.selector);
+        steward.applyDecision(order, 1, Delivery({provider: provider, traceRoot: TRACE_ROOT, output: output}));
+    }
+
+    function test_attack_oneReplicaThatAgreesWithItself_movesNothing() public {
+        StewardTerms memory terms = theTerms();
+        terms.accepts = uint8(1 << REPLICATED);
+        FixedMarket slots = new FixedMarket();
+        terms.market = address(slots);
+        steward = new Steward(terms, guardian);
+        observe(1);
+        for (uint256 k = 1; k <= 2; ++k) {
+            Order memory order = orderFor(1);
+            order.evidence = policy(1 << REPLICATED, 0) | bytes32((k << 4) | 3);
+            output = saying(5_100);
+            slots.pay(slots.orderId(order), REPLICATED, provider, output);
+            if (k == 1) vm.expectRevert(ISteward.EvidenceTooWeak.selector);
+            steward.applyDecision(order, 1, Delivery({provider: provider, traceRoot: 0, output: output}));
+        }
+        assertEq(value(), 5_100, "value");
     }
 
     function test_attack_proofFollowedByARelease_countsAsTheProof() public {

@@ -61,6 +61,7 @@ abstract contract EffectBase is Base {
             applyWithin: APPLY_WITHIN,
             minWindow: WINDOW,
             minBond: BOND,
+            minReplicas: 2,
             governor: governor,
             reading: Reading({element: 0, numerator: 1, denominator: 1, offset: 0}),
             guard: Guard({low: 4_000, high: 8_000, resting: RESTING, step: 200, perDay: 500, lifetime: LIFETIME})

@@ -173,7 +173,7 @@ contract StewardTest is EffectBase {
     }
 
     function test_deployment_withTermsThatContradictEachOther_isRefused() public {
-        for (uint256 wrong = 0; wrong < 9; ++wrong) {
+        for (uint256 wrong = 0; wrong < 10; ++wrong) {
             StewardTerms memory terms = theTerms();
             if (wrong == 0) terms.accepts = 0;
             if (wrong == 1) terms.accepts = uint8(1 << RELEASE);
@@ -183,6 +183,7 @@ contract StewardTest is EffectBase {
             if (wrong == 5) terms.applyWithin = LIFETIME + 1;
             if (wrong == 6) terms.reading.denominator = 0;
             if (wrong == 7) terms.model = 0;
+            if (wrong == 9) (terms.accepts, terms.minReplicas) = (uint8(1 << REPLICATED), 1);
             if (wrong == 8) terms.guard.perDay = terms.guard.step;
             vm.expectRevert(ISteward.BadSteward.selector);
             new Steward(terms, guardian);
