@@ -62,14 +62,39 @@ _REGISTRY: dict[str, tuple[str, str]] = {
     "ERC721InvalidReceiver": ("Nobody can own an artifact at the zero address.", ""),
     "ERC721InsufficientApproval": ("Only the artifact's owner can give it away.", "Send it from the owner's account."),
 }
+_EFFECT: dict[str, tuple[str, str]] = {
+    "BadSource": ("The source's schedule, shape or quorum is impossible.", "More than half of the signers must sign."),
+    "BadSteward": ("The steward's terms contradict each other or the source's.", "See docs/explain/effects.md."),
+    "EpochNotOpen": ("The epoch has not begun.", "Wait until it has, or name the one that runs."),
+    "EpochClosed": ("The time for this epoch is over.", "Go on with the epoch that runs."),
+    "EpochDone": ("This epoch or a later one has its decision.", "Nothing is left to do for it."),
+    "AlreadyObserved": ("The epoch has its input already.", "Order a decision about that input."),
+    "BadObservation": ("The words are not an input, or not the one that was signed.", "Sign the root of these words."),
+    "TooFewSigners": ("Too few of the named signers signed, or somebody else did.", "Sort signatures by signer."),
+    "NotObserved": ("Nobody observed this epoch.", "Observe it first, while it can be."),
+    "WrongEffect": ("The order does not name this steward, epoch and source.", "Order with the steward's effect."),
+    "OtherModel": ("The order is for another model than the one followed.", ""),
+    "WrongInput": ("The order's input is not the one observed.", "Order with the observed input."),
+    "NotSettled": ("The order is not paid on this market.", "Wait until it is."),
+    "EvidenceTooWeak": (
+        "What counts here of the order's evidence does not fulfil its policy.",
+        "A client's release never counts; windows, bonds and replicas must reach the steward's least.",
+    ),
+    "OutputTooShort": ("The delivered output does not have the number.", ""),
+    "NoContradiction": ("The order does not contradict the epoch's decision, or is weaker evidence.", ""),
+    "StewardStopped": ("The steward is stopped.", "Its governor can let it go on."),
+    "NotGuardian": ("Only guardian or governor can stop the steward.", ""),
+    "NotGovernor": ("Only the governor can let the steward go on.", ""),
+    "NotStopped": ("The steward is not stopped.", ""),
+}
 
 REFUSALS: dict[str, type[ProtocolError]] = {
     **dict.fromkeys(_ORDER, OrderError),
     **dict.fromkeys(_FUNDS, FundsError),
     **dict.fromkeys(_DISPUTE, DisputeError),
 }
-"""Class of each refusal of the vault, the market and the court; the registry's are plain `ProtocolError`."""
-_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _REGISTRY
+"""Class of each refusal of vault, market and court; those of registry and effects are plain `ProtocolError`."""
+_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _REGISTRY | _EFFECT
 
 
 def refusal(code: str, **fields: Any) -> ProtocolError:
