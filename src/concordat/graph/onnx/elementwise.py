@@ -38,9 +38,9 @@ def product(lowering: Lowering, a: RegionView, b: RegionView) -> RegionView:
     return RegionView.of(_flat(lowering.builder.affine(left, b=right)), a.scale * b.scale)
 
 
-def square(lowering: Lowering, node: OnnxNode, value: Value, name: str) -> RegionView:
+def square(lowering: Lowering, node: OnnxNode, value: Value, reach: float) -> RegionView:
     """``x * x`` of each element."""
-    factor = wide(lowering, lowering.numbers(node, value), lowering.reach(name))
+    factor = wide(lowering, lowering.numbers(node, value), reach)
     return product(lowering, factor, factor)
 
 

@@ -16,6 +16,7 @@ from concordat.graph.onnx.operators import (
     normalise,
     reductions,
     shapes,
+    support_vectors,
     trees,
 )
 from concordat.graph.onnx.operators.registry import Operator
@@ -33,6 +34,7 @@ OPERATORS: dict[str, Operator] = {
     **normalise.OPERATORS,
     **reductions.OPERATORS,
     **shapes.OPERATORS,
+    **support_vectors.OPERATORS,
     **trees.OPERATORS,
 }
 """Every operator by its type."""

@@ -98,7 +98,7 @@ def _lower_extreme(sign: int) -> Lower:
 
 def _squares(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> RegionView:
     view, rows = _rows(lowering, node, values)
-    squared = square(lowering, node, view, node.inputs[0])
+    squared = square(lowering, node, view, lowering.reach(node.inputs[0]))
     return RegionView.of(lowering.builder.sum(row_wise(lowering, squared, rows)).reshape(1, rows), squared.scale[0])
 
 
