@@ -22,7 +22,7 @@ from concordat.chain.deployment import read
 from concordat.chain.rpc import quantity
 from concordat.chain.translate import call_for, error_for, event_of
 from concordat.graph.trace import GraphJudge
-from concordat.primitives.encoding import from_hex, to_hex
+from concordat.primitives.encoding import ZERO_ADDRESS, from_hex, to_hex
 from concordat.primitives.errors import ProtocolError
 from concordat.primitives.units import Address
 from concordat.protocol.events import FraudProven, LeafRevealed
@@ -35,13 +35,13 @@ from concordat.protocol.refusals import REFUSALS
 from concordat.protocol.state import Rules, Turn
 from concordat.testing.conversation import Conversation, Step
 from concordat.testing.stage import Actor
-from concordat.testing.tiny import TinyModel
+from concordat.testing.tiny import TinyModel, wide_graph
 
 SEQUENCES = int(os.environ.get("CONCORDAT_DIFF_SEQUENCES", "1000"))
 SEED = int(os.environ.get("CONCORDAT_DIFF_SEED", "7992"))
 PARTS = 10
 LENGTH = 16
-MODEL = TinyModel()
+MODEL, WIDE = TinyModel(), TinyModel(wide_graph())
 ACTORS = [Actor(f"actor {i}") for i in range(5)]
 MINTED, DEPOSITED = 30_000_000, (20_000_000, 20_000_000, 12_000_000, 12_000_000, 3_000_000)
 GAS = hex(8_000_000)
@@ -75,7 +75,8 @@ def listen(ledger: MemoryLedger, step: Step) -> Heard:
 
 def hold(base: MemoryLedger, seed: int) -> Talk:
     dice, ledger = Random(seed), base.fork()
-    talk = Conversation(ledger, MODEL, ACTORS, most_cases=dice.choice([1, 1, 2, 3]))
+    model = WIDE if dice.random() < 0.1 else MODEL
+    talk = Conversation(ledger, model, ACTORS, most_cases=dice.choice([1, 1, 2, 3]))
     steps, heard = [], []
     for _ in range(LENGTH):
         steps.append(talk.propose(dice))
@@ -142,6 +143,7 @@ class Chain:
 
     def compare_end(self, reference: MemoryLedger) -> None:
         orders, disputes = list(reference.world.orders), list(reference.world.disputes)
+        demands = list(reference.world.demands)
         holders = [actor.address for actor in ACTORS]
         accounts = [*holders, BURN_ADDRESS]
         d, asked = self.deployment, []
@@ -149,6 +151,8 @@ class Chain:
         asked += [("Vault", d.vault, "balance", (account,)) for account in accounts]
         asked += [("DevToken", d.token, "balanceOf", (holder,)) for holder in [*holders, d.vault]]
         asked += [("Court", d.court, "dispute", key) for key in disputes]
+        asked += [("Court", d.court, "demandFor", key) for key in demands]
+        asked += [("Court", d.court, "opened", (order,)) for order in orders]
         found = iter(read(self.endpoint, asked))
         for order in orders:
             slot = next(found)
@@ -163,6 +167,12 @@ class Chain:
             dispute, slot = reference.world.disputes[key], next(found)
             expected = (dispute.node[:25], dispute.deadline, dispute.height, dispute.turn)
             assert (slot["node"], slot["deadline"], slot["height"], Turn(slot["turn"])) == expected
+        for key in demands:
+            demand = reference.world.demands[key]
+            left = (ZERO_ADDRESS, 0) if demand.shown else (demand.demander, demand.deadline)
+            assert next(found) == (*left, demand.shown)
+        for order in orders:
+            assert next(found) == reference.world.opened.get(order, bytes(25))
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from concordat.primitives.errors import ProtocolError
-from concordat.protocol.events import FraudProven, Paid, Slashed
-from concordat.protocol.evidence import EvidenceKind
+from concordat.protocol.events import FraudProven, Paid, ResultOpened, Slashed
+from concordat.protocol.evidence import EvidenceKind, is_private
 from concordat.protocol.execution import commit_result
 from concordat.protocol.ledger import BURN_ADDRESS, Balance
 from concordat.protocol.memory import MemoryLedger
 from concordat.protocol.messages import (
+    OPENING_PART,
+    CloseDemand,
     CloseDispute,
     CommitFind,
     Deposit,
     Expire,
     Finalize,
     OpenDispute,
+    OpenResult,
     Pick,
     Prove,
     ProveElement,
@@ -29,11 +32,13 @@ from concordat.protocol.messages import (
     Reveal,
     RevealLeaf,
     TimeOut,
+    TimeOutDemand,
     Withdraw,
     find_digest,
 )
 from concordat.protocol.order import OrderStatus
 from concordat.testing.conversation import Conversation
+from concordat.testing.demanding import DEMANDING, open_demands
 from concordat.testing.stage import Actor, Ladder
 
 MODEL = Ladder(5)
@@ -52,7 +57,7 @@ class Market(RuleBasedStateMachine):
             self.ledger.mint(actor.address, MINTED)
             self.ledger.send(Deposit(amount=MINTED // 2), sender=actor.address)
         self.talk = Conversation(self.ledger, MODEL, ACTORS)
-        self.ended = {}
+        self.ended, self.opened_by = {}, {}
         self.burned = 0
 
     # -- what happens ------------------------------------------------------------------------------------------------
@@ -63,6 +68,10 @@ class Market(RuleBasedStateMachine):
 
     @rule(dice=DICE, kind=st.sampled_from(DISPUTING))
     def somebody_disputes(self, dice, kind):
+        self.play(self.talk.propose(dice, kind))
+
+    @rule(dice=DICE, kind=st.sampled_from(tuple(DEMANDING)))
+    def somebody_demands(self, dice, kind):
         self.play(self.talk.propose(dice, kind))
 
     @rule(seconds=st.integers(1, 30_000))
@@ -78,6 +87,8 @@ class Market(RuleBasedStateMachine):
             assert self.ledger.world is before, "a refused message changes nothing"
             return
         for event in receipt.events:
+            if isinstance(event, ResultOpened):
+                self.opened_by[event.order_id] = step.sender.address
             if isinstance(event, Slashed):
                 self.nobody_gains_by(event, before)
             if isinstance(event, FraudProven):
@@ -113,6 +124,9 @@ class Market(RuleBasedStateMachine):
                 locked[case.order.provider] = locked.get(case.order.provider, 0) + case.order.bond
         for (_, challenger), dispute in self.ledger.world.disputes.items():
             locked[challenger] = locked.get(challenger, 0) + dispute.bond
+        for demand in self.ledger.world.demands.values():
+            if not demand.shown:
+                locked[demand.demander] = locked.get(demand.demander, 0) + demand.bond
         for account, balance in self.ledger.world.balances.items():
             assert balance.locked == locked.get(account, 0)
             assert balance.free >= 0
@@ -134,6 +148,7 @@ class Market(RuleBasedStateMachine):
     def the_slot_counts_the_open_disputes(self):
         for key, state in self.ledger.world.orders.items():
             disputes = sum(1 for order, _ in self.ledger.world.disputes if order == key)
+            disputes += len(open_demands(self.ledger.world, key))
             if state.status is OrderStatus.DELIVERED:
                 assert state.open_disputes == disputes
             else:
@@ -188,20 +203,49 @@ class Market(RuleBasedStateMachine):
             assert (key, challenger) not in later.world.disputes
 
     @invariant()
+    def every_demand_can_be_ended_by_anybody(self):
+        for (key, part), demand in self.ledger.world.demands.items():
+            if not demand.shown:
+                later, order = self.ledger.fork(), self.case_of(key).order
+                later.advance(max(demand.deadline + 1 - later.now(), 0))
+                slashed = later.state(key).status is OrderStatus.SLASHED
+                end = (CloseDemand if slashed else TimeOutDemand)(order=order, part=part)
+                later.send(end, sender=STRANGER.address)
+                assert (key, part) not in later.world.demands
+
+    @invariant()
+    def what_is_private_is_opened_by_its_client_or_because_he_asked(self):
+        for key in self.ledger.world.opened:
+            case, demand = self.case_of(key), self.ledger.world.demands.get((key, OPENING_PART))
+            asked = demand is not None and demand.shown and demand.demander == case.order.client
+            assert is_private(case.order.evidence)
+            assert asked or self.opened_by[key] == case.order.client
+
+    @invariant()
+    def wrong_private_work_can_be_convicted_once_its_client_opens_it(self):
+        for case, _ in self.orders(OrderStatus.DELIVERED):
+            key = self.talk.venue.id_of(case.order)
+            opens = OpenResult(order=case.order, header=case.header, opening=case.opening)
+            if is_private(case.order.evidence) and key not in self.ledger.world.opened and not self.is_honest(case):
+                later = self.ledger.fork()
+                if ResultOpened in self.heard(later, opens, case.order.client):
+                    self.convict(later, case)
+
+    @invariant()
     def wrong_work_can_be_convicted_by_a_stranger_without_money(self):
         for case, state in self.orders(OrderStatus.DELIVERED):
             if not self.is_honest(case) and self.is_known(case, state):
-                later, key = self.ledger.fork(), self.talk.venue.id_of(case.order)
-                work = case.work
-                proof = work.element_proof(work.wrong[0]) if work.wrong else work.output_proof()
-                digest = find_digest(key, proof.tile, STRANGER.address, bytes(32))
-                later.send(CommitFind(digest=digest), sender=STRANGER.address)
-                kind = ProveElement if work.wrong else ProveOutput
-                message = kind(
-                    order=case.order, header=work.header, model=MODEL.commitment, proof=proof, salt=bytes(32)
-                )
-                later.send(message, sender=STRANGER.address)
-                assert later.state(key).status is OrderStatus.SLASHED
+                self.convict(self.ledger.fork(), case)
+
+    def convict(self, later, case):
+        key, work = self.talk.venue.id_of(case.order), case.work
+        proof = work.element_proof(work.wrong[0]) if work.wrong else work.output_proof()
+        digest = find_digest(key, proof.tile, STRANGER.address, bytes(32))
+        later.send(CommitFind(digest=digest), sender=STRANGER.address)
+        kind = ProveElement if work.wrong else ProveOutput
+        message = kind(order=case.order, header=work.header, model=MODEL.commitment, proof=proof, salt=bytes(32))
+        later.send(message, sender=STRANGER.address)
+        assert later.state(key).status is OrderStatus.SLASHED
 
     # -- looking around ----------------------------------------------------------------------------------------------
 
@@ -220,7 +264,8 @@ class Market(RuleBasedStateMachine):
         header = case.work.header
         key = self.talk.venue.id_of(case.order)
         commitment = commit_result(key, case.order.provider, header.trace_root, header.output_hash)
-        return commitment == state.commitment
+        delivered = self.ledger.world.opened.get(key) if is_private(case.order.evidence) else state.commitment
+        return commitment == delivered
 
     @staticmethod
     def is_honest(case):

@@ -5,7 +5,7 @@ import {ICourt} from "../interfaces/ICourt.sol";
 import {IMarket} from "../interfaces/IMarket.sol";
 import {IVault} from "../interfaces/IVault.sol";
 import {OrderDomain} from "../types/OrderDomain.sol";
-import {OrderSlot, OrderSlots} from "../types/OrderSlot.sol";
+import {OrderSlot} from "../types/OrderSlot.sol";
 import {
     Dispute,
     ElementProof,
@@ -16,22 +16,20 @@ import {
     ResultHeader,
     Turn
 } from "../types/Types.sol";
+import {Demands} from "./Demands.sol";
 import {DisputeSlot, Dissection} from "./Dissection.sol";
 import {Element} from "./Element.sol";
+import {Proceedings} from "./Proceedings.sol";
 
 /// @title Court
-/// @notice Fraud proofs and dissection: see `ICourt`.
+/// @notice Fraud proofs, dissection and demands: see `ICourt` and `IDemands`.
 /// @dev The court holds no money and calls only market and vault, which are as immutable as itself.
-contract Court is ICourt, OrderDomain {
-    IMarket private immutable MARKET;
-    IVault private immutable VAULT;
-    uint256 private immutable MOVE_TIME;
-    uint256 private immutable RESPONDENT_COST;
+contract Court is ICourt, Demands {
     uint256 private immutable DISPUTE_PRICE_SHARE;
 
     mapping(bytes32 digest => uint256 blockNumber) private _finds;
     mapping(bytes32 orderId => mapping(address challenger => DisputeSlot)) private _disputes;
-    /// @dev Orders slashed while more disputes than the successful one were open. An open dispute keeps its order
+    /// @dev Orders slashed while more disputes (or demands) than the successful one were open. An open dispute keeps its order
     /// DELIVERED in every other way, so a move need not ask the market.
     mapping(bytes32 orderId => bool) private _slashedUnderDispute;
 
@@ -42,16 +40,13 @@ contract Court is ICourt, OrderDomain {
     /// @param disputePriceShare Per cent of the price in a challenger's bond, beyond `respondentCost`.
     constructor(IMarket market_, IVault vault_, uint256 moveTime, uint256 respondentCost, uint256 disputePriceShare)
         OrderDomain(address(market_))
+        Proceedings(market_, vault_, moveTime, respondentCost)
     {
         if (
             moveTime == 0 || moveTime > type(uint32).max || respondentCost > type(uint96).max || disputePriceShare > 100
         ) {
             revert BadParameters();
         }
-        MARKET = market_;
-        VAULT = vault_;
-        MOVE_TIME = moveTime;
-        RESPONDENT_COST = respondentCost;
         DISPUTE_PRICE_SHARE = disputePriceShare;
     }
 
@@ -235,16 +230,6 @@ contract Court is ICourt, OrderDomain {
 
     // -- steps -------------------------------------------------------------------------------------------------------
 
-    function _state(bytes32 id) private view returns (OrderSlot) {
-        return OrderSlot.wrap(uint256(MARKET.state(id)));
-    }
-
-    function _delivered(Order calldata order) private view returns (bytes32 id, OrderSlot slot) {
-        id = _orderId(order);
-        slot = _state(id);
-        if (slot.status() != OrderStatus.DELIVERED) revert WrongStatus();
-    }
-
     function _open(Order calldata order, address challenger) private view returns (bytes32 id, DisputeSlot slot) {
         id = _orderId(order);
         slot = _disputes[id][challenger];
@@ -264,18 +249,6 @@ contract Court is ICourt, OrderDomain {
         delete _finds[digest];
     }
 
-    function _checkOpenings(
-        bytes32 id,
-        OrderSlot slot,
-        Order calldata order,
-        ResultHeader calldata header,
-        ModelCommitment calldata model
-    ) private pure {
-        uint256 commitment = OrderSlots.commit(id, order.provider, header.traceRoot, header.outputHash);
-        if (commitment != slot.commitment()) revert WrongResult();
-        if (keccak256(abi.encode(model)) != order.model) revert WrongModel();
-    }
-
     function _convict(bytes32 id, OrderSlot slot, Order calldata order, uint256 tile) private {
         // EVENT
         emit FraudProven(id, msg.sender, tile);
@@ -284,7 +257,7 @@ contract Court is ICourt, OrderDomain {
     }
 
     /// @dev Slashes an order, gives the successful challenger's bond back, and remembers if others still wait for theirs.
-    function _slash(bytes32 id, OrderSlot slot, Order calldata order, address challenger) private {
+    function _slash(bytes32 id, OrderSlot slot, Order calldata order, address challenger) internal override {
         bool own = slot.openDisputes() != 0 && DisputeSlot.unwrap(_disputes[id][challenger]) != 0;
         if (slot.openDisputes() > (own ? 1 : 0)) _slashedUnderDispute[id] = true;
         MARKET.slash(id, order.client, order.provider, order.price, order.bond, challenger);

@@ -14,6 +14,9 @@ import {Merkle} from "./Merkle.sol";
 /// and says whether the claimed one differs (docs/explain/integer-graph.md, sections 3 and 5).
 /// A proof that does not open exactly what the element depends on reverts with `BadOpening`.
 library Element {
+    /// @dev Longest output that a submission carries itself.
+    uint256 private constant MAX_OUTPUT_BYTES = 1024;
+
     /// @dev The element in question, with all that its descriptor says.
     struct Case {
         Head head;
@@ -58,13 +61,18 @@ library Element {
         return claimed != _compute(memories, case_, proof);
     }
 
-    /// @notice Whether the delivered output has the wrong length, or differs from the trace in the word shown.
+    /// @notice Whether the delivered output has the wrong length, or differs from the trace in the word shown. Of an
+    /// output too large for a submission the trace root is delivered, and nothing else can be right.
     function outputIsWrong(ModelCommitment calldata model, bytes32 traceRoot, OutputProof calldata proof)
         internal
         pure
         returns (bool)
     {
         Dimensions dimensions = Dimensions.wrap(model.dimensions);
+        if (32 * dimensions.outputLeaves() > MAX_OUTPUT_BYTES) {
+            Openings.requireEmpty(proof.claimed);
+            return keccak256(proof.output) != keccak256(abi.encode(traceRoot));
+        }
         if (proof.output.length != 32 * dimensions.outputLeaves()) {
             Openings.requireEmpty(proof.claimed);
             return true;

@@ -176,8 +176,10 @@ contract Market is IMarket, OrderDomain {
         if (slot.status() != OrderStatus.DELIVERED) revert WrongStatus();
         if (block.timestamp < slot.until()) revert WindowOpen();
         if (slot.openDisputes() != 0) revert DisputesOpen();
+        // Nobody could watch what the policy keeps private.
+        if (!order.evidence.isPrivate()) slot = slot.withEvidence(uint256(EvidenceKind.FRAUD_PROVABLE));
         // EFFECT, EVENT
-        _pay(id, order, slot.withEvidence(uint256(EvidenceKind.FRAUD_PROVABLE)), 0);
+        _pay(id, order, slot, 0);
     }
 
     /// @inheritdoc IMarket

@@ -68,6 +68,16 @@ struct ResultHeader {
     bytes32 outputHash;
 }
 
+/// @notice Opens a private result: `keccak256(abi.encode(salt, traceRoot, keccak256(output)))` was delivered as its root.
+struct ResultOpening {
+    /// Random, known to provider and client.
+    bytes32 salt;
+    /// Root of the trace tree.
+    bytes32 traceRoot;
+    /// The output in plain; the trace root again if it is larger than a submission carries.
+    bytes output;
+}
+
 /// @notice What a model id is the hash of.
 struct ModelCommitment {
     /// Merkle root over the node descriptors.

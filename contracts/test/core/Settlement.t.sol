@@ -61,7 +61,7 @@ contract SettlementTest is Base {
 
     function test_finalize_afterTheWindow_paysWhateverThePolicy() public {
         Order memory order = someOrder();
-        order.evidence = policy(1 << VALIDITY, 0);
+        order.evidence = policy(1 << NATIVE, 0);
         deliver(order);
         warpPastWindow();
         vm.prank(stranger);
@@ -70,6 +70,16 @@ contract SettlementTest is Base {
         assertEq(gathered(order), 2, "gathered");
         assertEq(until(order), block.timestamp, "ended now");
         assertEq(free(provider), FORTUNE + PRICE, "provider");
+    }
+
+    function test_finalize_ofAPrivateOrder_paysButGathersNothingThatNobodyCouldSee() public {
+        Order memory order = someOrder();
+        order.evidence = policy(1 << VALIDITY, 1 << 7);
+        deliver(order);
+        warpPastWindow();
+        market.finalize(order);
+        assertStatus(order, OrderStatus.PAID);
+        assertEq(gathered(order), 0, "gathered");
     }
 
     function test_finalize_inTheLastSecondOfTheWindow_isRefused() public {

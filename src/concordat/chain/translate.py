@@ -38,6 +38,8 @@ def _call(message: m.Message) -> tuple[str, str, tuple[Any, ...]]:
             return "Vault", "withdraw", (amount, to)
         case m.CommitFind(digest=digest):
             return "Court", "commitFind", (digest,)
+        case m.Demand() | m.Supply() | m.OpenResult() | m.TimeOutDemand() | m.CloseDemand():
+            return "Court", *_demand(message)
         case m.ProveElement() | m.ProveOutput() | m.OpenDispute() | m.Reveal() | m.Pick() | m.RevealLeaf():
             return "Court", *_court(message)
         case m.TimeOut(order=order, challenger=challenger):
@@ -88,6 +90,22 @@ def _court(message: m.Message) -> tuple[str, tuple[Any, ...]]:
             return "revealLeaf", (order, challenger, word)
         case _:
             raise InputError(f"{type(message).__name__} is no move in a dispute.", code="NoMessage")
+
+
+def _demand(message: m.Message) -> tuple[str, tuple[Any, ...]]:
+    match message:
+        case m.Demand(order=order, header=header, model=model, part=part):
+            return "demand", (order, header, model, part)
+        case m.Supply(order=order, header=header, model=model, part=part, words=words):
+            return "supply", (order, header, model, part, words)
+        case m.OpenResult(order=order, header=header, opening=opening):
+            return "openResult", (order, header, opening)
+        case m.TimeOutDemand(order=order, part=part):
+            return "timeOutDemand", (order, part)
+        case m.CloseDemand(order=order, part=part):
+            return "closeDemand", (order, part)
+        case _:
+            raise InputError(f"{type(message).__name__} is no demand.", code="NoMessage")
 
 
 def event_of(name: str, log: Any) -> Event | None:

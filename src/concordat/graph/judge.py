@@ -24,7 +24,7 @@ from concordat.primitives.errors import DisputeError, ModelError, VerificationEr
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.merkle import leaf_hash, range_root
 from concordat.protocol.artifact import Dimensions, ModelCommitment
-from concordat.protocol.execution import input_leaf
+from concordat.protocol.execution import MAX_OUTPUT_BYTES, input_leaf
 from concordat.protocol.messages import ElementProof, Opening, OutputProof
 
 __all__ = ["GraphJudge", "compute_element", "judge_element", "judge_output"]
@@ -88,12 +88,17 @@ def judge_element(model: ModelCommitment, input_root: bytes, trace_root: bytes, 
 def judge_output(model: ModelCommitment, trace_root: bytes, proof: OutputProof) -> bool:
     """Whether the delivered output has the wrong length, or differs from the trace in the word that is shown.
 
+    Of an output that is too large for a submission the trace root was delivered, and nothing else can be right.
+
     Raises
     ------
     DisputeError
         ``BadOpening`` if the word is not opened, or is opened though the length is wrong.
     """
     dimensions = Dimensions.unpack(model.dimensions)
+    if WORD * dimensions.output_leaves > MAX_OUTPUT_BYTES:
+        _require_empty(proof.claimed)
+        return proof.output != trace_root
     if len(proof.output) != WORD * dimensions.output_leaves:
         _require_empty(proof.claimed)
         return True

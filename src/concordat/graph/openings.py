@@ -12,8 +12,8 @@ from concordat.primitives.encoding import ZERO32
 from concordat.primitives.errors import DisputeError, InputError
 from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Bytes32
+from concordat.protocol.execution import MAX_OUTPUT_BYTES, input_tree
 from concordat.protocol.execution import input_salt as salt_of_leaf
-from concordat.protocol.execution import input_tree
 from concordat.protocol.messages import ElementProof, Opening, OutputProof
 
 __all__ = ["TraceView", "element_proof", "first_difference", "output_proof", "trace_tree"]
@@ -95,7 +95,8 @@ def element_proof(
 
 
 def output_proof(graph: Graph, claimed: TraceView | bytes, output: bytes) -> OutputProof:
-    """Opens the first word in which a delivered output differs from the trace (none if its length is wrong).
+    """Opens the first word in which a delivered output differs from the trace (none if its length is wrong, or if only
+    the trace root can be carried).
 
     Raises
     ------
@@ -105,6 +106,10 @@ def output_proof(graph: Graph, claimed: TraceView | bytes, output: bytes) -> Out
     claimed = _view(graph, claimed)
     node = graph.output
     size = node.words * WORD
+    if size > MAX_OUTPUT_BYTES:
+        if output == claimed.tree.root:
+            raise DisputeError("What was delivered is the trace's root.", code="NoFraud")
+        return OutputProof(output=output, word=0, claimed=Opening())
     if len(output) != size:
         return OutputProof(output=output, word=0, claimed=Opening())
     place = first_difference(claimed.words[node.start * WORD :][:size], output)

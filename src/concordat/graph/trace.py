@@ -17,6 +17,7 @@ from concordat.graph.judge import GraphJudge, judge_element, judge_output
 from concordat.graph.openings import TraceView, element_proof, first_difference, output_proof, trace_tree
 from concordat.primitives.errors import InputError
 from concordat.primitives.units import Bytes32
+from concordat.protocol.execution import MAX_OUTPUT_BYTES
 
 __all__ = [
     "Dissection",
@@ -49,12 +50,17 @@ class OutputFault(NamedTuple):
     """A delivered output that is not the trace's output region."""
 
     word: int
-    """First word that differs; zero when the length is wrong."""
+    """First word that differs; zero when the length is wrong, or when only a root can be carried."""
 
 
 def commit(execution: Execution) -> Bytes32:
     """Trace root of an execution."""
     return trace_tree(execution.graph, execution.trace).root
+
+
+def _carried(execution: Execution) -> bytes:
+    large = len(execution.output) > MAX_OUTPUT_BYTES
+    return commit(execution) if large else execution.output
 
 
 def find_fault(
@@ -85,7 +91,7 @@ def find_fault(
     place = first_difference(honest.trace, claimed_trace)
     if place is not None:
         return ElementFault(*graph.element_at(place))
-    if output is None or output == honest.output:
+    if output is None or output == _carried(honest):
         return None
     place = first_difference(honest.output, output) if len(output) == len(honest.output) else None
     return OutputFault(word=(place or 0) // WORD)

@@ -25,6 +25,7 @@ from concordat.protocol.events import (
     FraudProven,
     LeafRevealed,
 )
+from concordat.protocol.evidence import is_private
 from concordat.protocol.execution import commit_result
 from concordat.protocol.ledger import BURN_ADDRESS, CHILDREN_LEVELS
 from concordat.protocol.messages import (
@@ -40,13 +41,14 @@ from concordat.protocol.messages import (
     TimeOut,
     find_digest,
 )
-from concordat.protocol.order import Order, OrderState, OrderStatus, order_id
+from concordat.protocol.order import Order, OrderStatus, order_id
 from concordat.protocol.refusals import refusal, require
 from concordat.protocol.settlement import END_OF_TIME, slash
 from concordat.protocol.state import Call, Dispute, Outcome, Rules, Turn, WorldState
 from concordat.protocol.vault import change, lock, unlock
 
 __all__ = [
+    "check_openings",
     "close_dispute",
     "commit_find",
     "open_dispute",
@@ -55,6 +57,7 @@ __all__ = [
     "prove_output",
     "reveal",
     "reveal_leaf",
+    "slash_for",
     "time_out",
 ]
 
@@ -105,7 +108,7 @@ def open_dispute(rules: Rules, world: WorldState, message: OpenDispute, call: Ca
     # CHECK
     require(state.status is OrderStatus.DELIVERED, "WrongStatus", order=key.hex())
     require(call.now < state.until, "WindowClosed", order=key.hex(), until=state.until)
-    _check_openings(key, order, state, message.header, message.model)
+    check_openings(world, key, order, message.header, message.model)
     require((key, call.sender) not in world.disputes, "DisputeExists", order=key.hex())
     require(state.open_disputes < _MOST_DISPUTES, "TooManyDisputes", order=key.hex())
     # EFFECT (checks that the bond is there)
@@ -223,27 +226,38 @@ def _check_claim(rules: Rules, world: WorldState, message: ProveElement | ProveO
     require(state.status is OrderStatus.DELIVERED, "WrongStatus", order=key.hex())
     digest = find_digest(key, message.proof.tile, call.sender, message.salt)
     require(world.finds.get(digest, call.block) < call.block, "FindNotCommitted", digest=digest.hex())
-    _check_openings(key, message.order, state, message.header, message.model)
+    check_openings(world, key, message.order, message.header, message.model)
 
 
-def _check_openings(
-    key: OrderId, order: Order, state: OrderState, header: ResultHeader, model: ModelCommitment
-) -> None:
+def check_openings(world: WorldState, key: OrderId, order: Order, header: ResultHeader, model: ModelCommitment) -> None:
+    """Refuse unless header and model open what is judged: the delivered result, or what a private one was opened to."""
+    commitment = world.order(key).commitment
+    if is_private(order.evidence):
+        require(key in world.opened, "NotOpened", order=key.hex())
+        commitment = world.opened[key]
     opened = commit_result(key, order.provider, header.trace_root, header.output_hash)
-    require(opened == state.commitment, "WrongResult", order=key.hex())
+    require(opened == commitment, "WrongResult", order=key.hex())
     require(model.model_id() == order.model, "WrongModel", order=key.hex())
+
+
+def slash_for(
+    rules: Rules, world: WorldState, order: Order, challenger: Address, call: Call
+) -> tuple[WorldState, tuple[Event, ...]]:
+    """Slash in favour of a challenger, whose own dispute about the order is closed."""
+    key = order_id(order, rules.domain)
+    world, slashed = slash(rules, world, order, challenger, call)
+    dispute = world.disputes.get((key, challenger))
+    if dispute is None:
+        return world, (slashed,)
+    world, closed = _close(world, key, challenger, dispute)
+    return world, (slashed, closed)
 
 
 def _convict(rules: Rules, world: WorldState, message: ProveElement | ProveOutput, call: Call) -> Outcome:
     key = order_id(message.order, rules.domain)
     proven = FraudProven(order_id=key, challenger=call.sender, tile=message.proof.tile)
-    world, slashed = slash(rules, world, message.order, call.sender, call)
-    events: tuple[Event, ...] = (proven, slashed)
-    dispute = world.disputes.get((key, call.sender))
-    if dispute is not None:
-        world, closed = _close(world, key, call.sender, dispute)
-        events = (*events, closed)
-    return world, events
+    world, events = slash_for(rules, world, message.order, call.sender, call)
+    return world, (proven, *events)
 
 
 def _close(world: WorldState, key: OrderId, challenger: Address, dispute: Dispute) -> tuple[WorldState, DisputeClosed]:

@@ -13,6 +13,8 @@ __all__ = [
     "ChildPicked",
     "ChildrenRevealed",
     "Delivered",
+    "DemandClosed",
+    "Demanded",
     "Deposited",
     "DisputeClosed",
     "DisputeLost",
@@ -23,7 +25,9 @@ __all__ = [
     "FraudProven",
     "LeafRevealed",
     "Paid",
+    "ResultOpened",
     "Slashed",
+    "Supplied",
     "Withdrawn",
 ]
 
@@ -232,6 +236,60 @@ class DisputeClosed:
     """Whose bond."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demanded:
+    """A part of a delivered output was demanded; the provider's clock runs."""
+
+    order_id: OrderId
+    """Which order."""
+    demander: Address
+    """Whose demand."""
+    part: int
+    """Which 128 words, or `concordat.protocol.messages.OPENING_PART`."""
+    deadline: Timestamp
+    """Last second for the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplied:
+    """The provider showed a part, and got the demander's bond."""
+
+    order_id: OrderId
+    """Which order."""
+    part: int
+    """Which part."""
+    words: tuple[Bytes32, ...]
+    """The part."""
+    until: Timestamp
+    """First second after the order's window, extended if need be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultOpened:
+    """A private result was opened; from now on it is judged like any other."""
+
+    order_id: OrderId
+    """Which order."""
+    trace_root: Bytes32
+    """Root of the execution's memory."""
+    output: bytes
+    """The output in plain."""
+    until: Timestamp
+    """First second after the order's window, extended if the provider had to be asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandClosed:
+    """The demander's bond went back because the order was slashed."""
+
+    order_id: OrderId
+    """Which order."""
+    demander: Address
+    """Whose bond."""
+    part: int
+    """Which part."""
+
+
 Event = (
     Deposited
     | Withdrawn
@@ -249,5 +307,9 @@ Event = (
     | LeafRevealed
     | DisputeLost
     | DisputeClosed
+    | Demanded
+    | Supplied
+    | ResultOpened
+    | DemandClosed
 )
 """Any of them."""

@@ -15,6 +15,7 @@ from concordat.primitives.errors import PolicyError
 from concordat.primitives.units import Bytes32
 
 __all__ = [
+    "OPEN_KINDS",
     "PUBLIC_KINDS",
     "AllOf",
     "AnyOf",
@@ -25,6 +26,7 @@ __all__ = [
     "Policy",
     "decode_policy",
     "encode_policy",
+    "is_private",
     "kinds_in",
     "kinds_named",
     "satisfied",
@@ -59,6 +61,8 @@ class EvidenceKind(IntEnum):
 
 PUBLIC_KINDS = frozenset({EvidenceKind.NATIVE, EvidenceKind.FRAUD_PROVABLE})
 """Kinds that let everybody see the input: the chain runs the model on it, or watchers do."""
+OPEN_KINDS = PUBLIC_KINDS | {EvidenceKind.REPLICATED, EvidenceKind.SCORED}
+"""Kinds for which others than the client must see the output; an order that names none of them is private."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,11 @@ def kinds_in(mask: int) -> frozenset[EvidenceKind]:
 def kinds_named(encoded: bytes) -> frozenset[EvidenceKind]:
     """Every kind that some clause of 32 bytes asks for."""
     return frozenset().union(*map(kinds_in, encoded))
+
+
+def is_private(encoded: bytes) -> bool:
+    """Whether nobody but the client needs the output: it is delivered sealed, and judged only once it is opened."""
+    return not kinds_named(encoded) & OPEN_KINDS
 
 
 def encode_policy(policy: Policy) -> Bytes32:

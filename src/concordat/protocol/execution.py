@@ -12,7 +12,10 @@ from concordat.primitives.units import Address, Bytes32, OrderId
 
 __all__ = [
     "MAX_OUTPUT_BYTES",
+    "PART_WORDS",
     "Result",
+    "carried_output",
+    "commit_private",
     "commit_result",
     "input_leaf",
     "input_root",
@@ -21,7 +24,9 @@ __all__ = [
 ]
 
 MAX_OUTPUT_BYTES = 1024
-"""Longest output carried by a submission itself; a larger one goes by content id."""
+"""Longest output carried by a submission itself; of a larger one the trace root is carried, which commits to it."""
+PART_WORDS = 128
+"""Words of a large output that are demanded and shown at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +34,11 @@ class Result:
     """Output of one execution, with the root of its trace."""
 
     trace_root: Bytes32
-    """Keccak Merkle root over the words of the execution's memory (docs/explain/integer-graph.md)."""
+    """Keccak Merkle root over the words of the execution's memory (docs/explain/integer-graph.md); of a private order
+    :func:`commit_private`.
+    """
     output: bytes
-    """The output node's words, at most 1,024 bytes."""
+    """:func:`carried_output`, at most 1,024 bytes; of a private order a ciphertext of it."""
 
     @property
     def output_hash(self) -> Bytes32:
@@ -45,6 +52,16 @@ def commit_result(order: OrderId, provider: Address, trace_root: bytes, output_h
     The provider's address is inside, so that a copied result is worth nothing.
     """
     return keccak256(abi_words(order, provider, trace_root, output_hash))[:25]
+
+
+def carried_output(trace_root: bytes, output: bytes) -> bytes:
+    """What a submission carries of an output: all of it, or the trace root, in which it is the output node's region."""
+    return output if len(output) <= MAX_OUTPUT_BYTES else trace_root
+
+
+def commit_private(salt: bytes, trace_root: bytes, output_hash: bytes) -> Bytes32:
+    """What a private order delivers as its trace root: ``keccak256(abi.encode(salt, traceRoot, outputHash))``."""
+    return keccak256(abi_words(salt, trace_root, output_hash))
 
 
 def input_salt(salt: bytes, index: int) -> Bytes32:

@@ -5,24 +5,28 @@ A message is sent by an account. The same values drive the in-memory ledger and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 
-from concordat.primitives.encoding import ZERO32, abi_words
+from concordat.primitives.encoding import abi_words
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId
 from concordat.protocol.artifact import ModelCommitment
 from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.execution import Result
+from concordat.protocol.openings import ElementProof, Opening, OutputProof, ResultHeader, ResultOpening
 from concordat.protocol.order import Order
 
 __all__ = [
+    "OPENING_PART",
     "Accept",
     "AcceptAndProve",
     "AcceptAndSubmit",
     "Cancel",
+    "CloseDemand",
     "CloseDispute",
     "CommitFind",
+    "Demand",
     "Deposit",
     "ElementProof",
     "Expire",
@@ -31,6 +35,7 @@ __all__ = [
     "FundingMode",
     "Message",
     "OpenDispute",
+    "OpenResult",
     "Opening",
     "OutputProof",
     "Pick",
@@ -39,10 +44,13 @@ __all__ = [
     "ProveOutput",
     "Release",
     "ResultHeader",
+    "ResultOpening",
     "Reveal",
     "RevealLeaf",
     "Submit",
+    "Supply",
     "TimeOut",
+    "TimeOutDemand",
     "Withdraw",
     "find_digest",
 ]
@@ -197,72 +205,6 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResultHeader:
-    """Opens the result commitment of a delivered order."""
-
-    trace_root: Bytes32
-    """Root of the trace tree."""
-    output_hash: Bytes32
-    """Keccak-256 of the output."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """A contiguous run of words with its Merkle siblings."""
-
-    words: tuple[Bytes32, ...] = ()
-    """The words, in order."""
-    path: tuple[Bytes32, ...] = ()
-    """Siblings as in `concordat.primitives.merkle.range_root`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ElementProof:
-    """Shows that one element of the trace is not what its node makes of its operands."""
-
-    node: int
-    """Index of the descriptor."""
-    element: int
-    """Index of the element in the node's region; at or past ``n`` it is padding and must be zero."""
-    descriptor: bytes
-    """The 192 bytes."""
-    descriptor_path: tuple[Bytes32, ...]
-    """Takes the descriptor's hash to the program root."""
-    claimed: Opening
-    """The trace word that holds the element."""
-    a: Opening = field(default_factory=Opening)
-    """First operand's words; for an INPUT node the word of the order's input."""
-    b: Opening = field(default_factory=Opening)
-    """Second operand's words."""
-    c: Opening = field(default_factory=Opening)
-    """Third operand's words."""
-    leaf_salt: Bytes32 = ZERO32
-    """INPUT nodes: salt of the opened input leaf."""
-
-    @property
-    def tile(self) -> int:
-        """What the challenger commits to beforehand."""
-        return self.node << 32 | self.element
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputProof:
-    """Shows that the delivered output differs from the output region of the trace, or has another length."""
-
-    output: bytes
-    """The delivered output."""
-    word: int
-    """Which word differs; any when the length is wrong."""
-    claimed: Opening
-    """The trace word at ``outputStart + word``; empty when the length is wrong."""
-
-    @property
-    def tile(self) -> int:
-        """What the challenger commits to beforehand."""
-        return 1 << 255 | self.word
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitFind:
     """A challenger fixes what he found, at least one block before he shows it."""
 
@@ -370,6 +312,74 @@ class CloseDispute:
     """Whose dispute."""
 
 
+# -- demands ---------------------------------------------------------------------------------------------------------
+
+OPENING_PART = 2**31
+"""Number of the part that is the opening of a private result."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Somebody with a bond makes the provider show a part of a large output; a client, open a private result."""
+
+    order: Order
+    """The delivered order."""
+    header: ResultHeader
+    """Opens its result."""
+    model: ModelCommitment
+    """Opens its model id."""
+    part: int
+    """Which 128 words, or `OPENING_PART`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """The provider shows a part of a large output, and gets the demander's bond."""
+
+    order: Order
+    """The order."""
+    header: ResultHeader
+    """Opens its result."""
+    model: ModelCommitment
+    """Opens its model id."""
+    part: int
+    """Which part."""
+    words: Opening
+    """Its words in the trace tree."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenResult:
+    """A private result becomes one that everybody can judge: the client wants it, or the provider was asked to."""
+
+    order: Order
+    """The order."""
+    header: ResultHeader
+    """As delivered."""
+    opening: ResultOpening
+    """What is behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeOutDemand:
+    """Anyone has a provider slashed who did not answer a demand in time."""
+
+    order: Order
+    """The order."""
+    part: int
+    """Which part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseDemand:
+    """Anyone returns the bond of a demand whose order was slashed through something else."""
+
+    order: Order
+    """The order."""
+    part: int
+    """Which part."""
+
+
 Message = (
     Deposit
     | Withdraw
@@ -391,6 +401,11 @@ Message = (
     | RevealLeaf
     | TimeOut
     | CloseDispute
+    | Demand
+    | Supply
+    | OpenResult
+    | TimeOutDemand
+    | CloseDemand
 )
 """Any of them."""
 

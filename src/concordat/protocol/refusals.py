@@ -52,6 +52,15 @@ _DISPUTE: dict[str, tuple[str, str]] = {
     "BadIndex": ("There is no child at that place.", ""),
     "NotTimedOut": ("The mover still has time.", "Try again after the deadline."),
 }
+_DEMAND: dict[str, tuple[str, str]] = {
+    "NotClient": ("Only the order's client can do this.", "Send it from the client's account."),
+    "NotPrivate": ("The order's policy keeps nothing private.", "Its output is the delivered one."),
+    "NotOpened": ("The private result has not been opened.", "Its client can open it, or demand that it be opened."),
+    "AlreadyOpened": ("The private result has been opened already.", "Take it from the ResultOpened event."),
+    "NothingToDemand": ("The whole output was delivered.", "Take it from the Delivered event."),
+    "DemandExists": ("This part was demanded or shown before.", "Take it from the Supplied event, or wait for it."),
+    "NoDemand": ("No demand for this part is open.", ""),
+}
 _REGISTRY: dict[str, tuple[str, str]] = {
     "AlreadyRegistered": ("This artifact is registered already.", "Nothing is left to do, or change its manifest."),
     "UnknownParent": ("A parent of the artifact is not registered.", "Register what it descends from first."),
@@ -91,10 +100,10 @@ _EFFECT: dict[str, tuple[str, str]] = {
 REFUSALS: dict[str, type[ProtocolError]] = {
     **dict.fromkeys(_ORDER, OrderError),
     **dict.fromkeys(_FUNDS, FundsError),
-    **dict.fromkeys(_DISPUTE, DisputeError),
+    **dict.fromkeys(_DISPUTE | _DEMAND, DisputeError),
 }
 """Class of each refusal of vault, market and court; those of registry and effects are plain `ProtocolError`."""
-_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _REGISTRY | _EFFECT
+_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _DEMAND | _REGISTRY | _EFFECT
 
 
 def refusal(code: str, **fields: Any) -> ProtocolError:

@@ -14,7 +14,7 @@ from concordat.primitives.hashing import keccak256
 from concordat.primitives.signatures import cancel_digest, recover, release_digest
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Timestamp
 from concordat.protocol.events import Accepted, Cancelled, Delivered, Event, Expired, Paid, Slashed
-from concordat.protocol.evidence import EvidenceKind, satisfied
+from concordat.protocol.evidence import EvidenceKind, is_private, satisfied
 from concordat.protocol.execution import MAX_OUTPUT_BYTES, commit_result
 from concordat.protocol.ledger import BURN_ADDRESS
 from concordat.protocol.messages import (
@@ -160,7 +160,8 @@ def finalize(rules: Rules, world: WorldState, message: Finalize, call: Call) -> 
     require(call.now >= state.until, "WindowOpen", order=key.hex(), until=state.until)
     require(state.open_disputes == 0, "DisputesOpen", order=key.hex(), open=state.open_disputes)
     # EFFECT
-    gathered = state.gathered | 1 << EvidenceKind.FRAUD_PROVABLE
+    watched = 0 if is_private(order.evidence) else 1 << EvidenceKind.FRAUD_PROVABLE
+    gathered = state.gathered | watched
     world = _pay(world, order, key, gathered, call)
     # EVENT
     return world, (_paid(order, key, gathered),)

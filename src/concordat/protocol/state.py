@@ -22,6 +22,7 @@ from concordat.protocol.order import Domain, Order, OrderState
 
 __all__ = [
     "Call",
+    "DemandState",
     "Dispute",
     "EvidenceModule",
     "Judge",
@@ -102,6 +103,20 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DemandState:
+    """A demand for one part of one order's output."""
+
+    demander: Address
+    """Whose."""
+    deadline: Timestamp
+    """Last second for the answer."""
+    bond: Amount
+    """What the demander locked."""
+    shown: bool = False
+    """Whether it was answered; it cannot be made again then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorldState:
     """Everything that the contracts store, and the settlement token's balances."""
 
@@ -115,6 +130,10 @@ class WorldState:
     """Block in which each find was committed."""
     disputes: Table[tuple[OrderId, Address], Dispute] = field(default_factory=Table)
     """Open disputes by order and challenger."""
+    demands: Table[tuple[OrderId, int], DemandState] = field(default_factory=Table)
+    """Demands by order and part, answered ones too."""
+    opened: Table[OrderId, bytes] = field(default_factory=Table)
+    """Result commitments (25 bytes) of private orders that were opened."""
 
     def order(self, order: OrderId) -> OrderState:
         """One order's slot; never accepted is `OrderStatus.NONE`."""

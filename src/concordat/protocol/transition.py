@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from concordat.protocol import dispute, messages, settlement, vault
+from concordat.protocol import demand, dispute, messages, settlement, vault
 from concordat.protocol.messages import Message
 from concordat.protocol.state import Call, Outcome, Rules, WorldState
 
@@ -31,6 +31,11 @@ _TRANSITIONS: dict[type, Callable[[Rules, WorldState, Any, Call], Outcome]] = {
     messages.Pick: dispute.pick,
     messages.RevealLeaf: dispute.reveal_leaf,
     messages.TimeOut: dispute.time_out,
+    messages.Demand: demand.demand,
+    messages.Supply: demand.supply,
+    messages.OpenResult: demand.open_result,
+    messages.TimeOutDemand: demand.time_out_demand,
+    messages.CloseDemand: demand.close_demand,
     messages.CloseDispute: dispute.close_dispute,
 }
 

@@ -8,138 +8,54 @@ the deployed contracts). All randomness comes from the caller's dice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
-from typing import Protocol
 
-from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Seconds
-from concordat.protocol.artifact import ModelCommitment
-from concordat.protocol.evidence import EvidenceKind
-from concordat.protocol.execution import Result
+from concordat.protocol.demand import parts_of
+from concordat.protocol.evidence import EvidenceKind, is_private
 from concordat.protocol.ledger import CHILDREN_LEVELS
 from concordat.protocol.memory import MemoryLedger
 from concordat.protocol.messages import (
+    OPENING_PART,
     Accept,
     AcceptAndProve,
     AcceptAndSubmit,
     Cancel,
+    CloseDemand,
     CloseDispute,
     CommitFind,
+    Demand,
     Deposit,
     ElementProof,
     Expire,
     Finalize,
     Funding,
-    Message,
     OpenDispute,
+    OpenResult,
     OutputProof,
     Pick,
     Prove,
     ProveElement,
     ProveOutput,
     Release,
-    ResultHeader,
     Reveal,
     RevealLeaf,
     Submit,
+    Supply,
     TimeOut,
+    TimeOutDemand,
     Withdraw,
     find_digest,
 )
-from concordat.protocol.order import Order, OrderStatus
+from concordat.protocol.order import OrderStatus
 from concordat.protocol.state import Dispute, Turn
+from concordat.testing.cases import Case, Proposal, Step, Work, Workload, sealed
+from concordat.testing.demanding import DEMANDING, Propose, open_demands
 from concordat.testing.spoil import spoil
 from concordat.testing.stage import Actor, Venue, offer
 
 __all__ = ["Case", "Conversation", "Step", "Work", "Workload"]
-
-
-class Work(Protocol):
-    """One execution, right or wrong, seen by somebody who knows all of it."""
-
-    @property
-    def result(self) -> Result:
-        """What is delivered."""
-        ...
-
-    @property
-    def header(self) -> ResultHeader:
-        """Opens its commitment."""
-        ...
-
-    @property
-    def tree(self) -> MerkleTree:
-        """The claimed trace's tree."""
-        ...
-
-    @property
-    def words(self) -> Sequence[Bytes32]:
-        """The claimed trace's words."""
-        ...
-
-    @property
-    def evidence(self) -> bytes:
-        """What the native module reads."""
-        ...
-
-    def suspect(self, dice: Random) -> int:
-        """A word to look at."""
-        ...
-
-    def prove_element(self, dice: Random) -> ElementProof:
-        """A proof about some element."""
-        ...
-
-    def prove_output(self, dice: Random) -> OutputProof:
-        """A proof about the output."""
-        ...
-
-
-class Workload(Protocol):
-    """A model, and executions of it."""
-
-    @property
-    def commitment(self) -> ModelCommitment:
-        """Opens the model's id."""
-        ...
-
-    def perform(self, dice: Random) -> tuple[Bytes32, Work]:
-        """An input root, and an execution on that input."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """Something to say."""
-
-    wait: Seconds
-    """Seconds since the step before; at least one."""
-    sender: Actor
-    """Who says it."""
-    message: Message
-    """What."""
-
-
-@dataclass(slots=True)
-class Case:
-    """One order and everything that is known about it."""
-
-    order: Order
-    """The order."""
-    client: Actor
-    """Who pays."""
-    provider: Actor
-    """Who works."""
-    work: Work
-    """What the provider delivers."""
-    plans: dict[Address, tuple[ElementProof | OutputProof, Bytes32]] = field(default_factory=dict)
-    """By challenger: the proof he committed to, and its salt."""
-    tried: bool = False
-    """Whether anybody has spoken about it."""
-
-
-Proposal = tuple[Actor, Message]
 
 
 class Conversation:
@@ -185,7 +101,13 @@ class Conversation:
             RevealLeaf: self._reveal_leaf,
             TimeOut: self._time_out,
             CloseDispute: self._close_dispute,
+            **{kind: self._about_demands(propose) for kind, propose in DEMANDING.items()},
         }
+
+    def _about_demands(self, propose: Propose) -> Callable[[Case, Random], Proposal]:
+        return lambda case, dice: propose(
+            self.ledger.world, self.workload.commitment, self.venue, self.actors, case, dice
+        )
 
     def propose(self, dice: Random, kind: type | None = None) -> Step:
         """The next step: mostly one that makes sense, sometimes any, sometimes a spoilt one."""
@@ -217,7 +139,8 @@ class Conversation:
         """Ended, with no bond left; or offered in vain."""
         key = self.venue.id_of(case.order)
         status = self.ledger.state(key).status
-        return case.tried if status is OrderStatus.NONE else status.terminal and not self._disputes(key)
+        left = self._disputes(key) or open_demands(self.ledger.world, key)
+        return case.tried if status is OrderStatus.NONE else status.terminal and not left
 
     def _new_case(self, dice: Random) -> Case:
         client, provider = self._anybody(dice), self._anybody(dice)
@@ -238,7 +161,7 @@ class Conversation:
             evidence=Bytes32(bytes(dice.choice(_POLICIES)).ljust(32, b"\0")),
             salt=Bytes32(dice.randbytes(32)),
         )
-        return Case(order, client, provider, work)
+        return sealed(order, client, provider, work, dice)
 
     def _anybody(self, dice: Random) -> Actor:
         return dice.choice(self.actors)
@@ -251,15 +174,22 @@ class Conversation:
             return [Accept, Accept, *[AcceptAndSubmit] * 6, AcceptAndProve, Deposit]
         if state.status is OrderStatus.FUNDED:
             return [*[Submit] * 6, Prove, Expire, Expire, Cancel]
+        demands = open_demands(self.ledger.world, key)
         if state.status.terminal:
-            return [CloseDispute] if disputes else [Withdraw, Deposit, Finalize]
+            left = [*[CloseDispute] * bool(disputes), *[CloseDemand] * bool(demands)]
+            return left or [Withdraw, Deposit, Finalize]
         due = [self._due(case, who, dispute) for who, dispute in disputes.items()]
+        due += [OpenResult if part == OPENING_PART else Supply for part in demands]
         if due and dice.random() < 0.7:
             return due
+        if (sealed := is_private(case.order.evidence)) or parts_of(self.workload.commitment):
+            shown = key in world.opened or not sealed
+            if dice.random() < (0.2 if shown and not parts_of(self.workload.commitment) else 0.7):
+                return [Demand, Demand, OpenResult if sealed else Supply, *[TimeOutDemand] * (3 * len(demands))]
         if dice.random() < (0.6 if state.gathered else 0.3):
             return [Release, Finalize, Prove, Prove, Cancel, Submit]
         planned = [_PROVING[type(proof)] for proof, _ in case.plans.values()]
-        return [OpenDispute, OpenDispute, CommitFind, *planned, *planned, *[TimeOut] * len(due)]
+        return [OpenDispute, OpenDispute, CommitFind, *planned, *planned, *[TimeOut] * len(disputes)]
 
     def _due(self, case: Case, challenger: Address, dispute: Dispute) -> type:
         """The move that a dispute waits for."""
@@ -274,11 +204,12 @@ class Conversation:
 
     def _wait(self, case: Case, dice: Random, kind: type) -> Seconds:
         """Mostly a second; sometimes to just before, at or just after something that matters."""
-        if dice.random() < (0.3 if kind in (Finalize, Expire, TimeOut, CloseDispute) else 0.95):
+        if dice.random() < (0.3 if kind in _WAITING else 0.95):
             return Seconds(1)
         key, now = self.venue.id_of(case.order), self.ledger.now()
         dates = [case.order.accept_by, case.order.deliver_by, self.ledger.state(key).until]
         dates += [dispute.deadline for dispute in self._disputes(key).values()]
+        dates += [demand.deadline for demand in open_demands(self.ledger.world, key).values()]
         waits = [date - now + by for date in dates for by in (-1, 0, 1)]
         return Seconds(dice.choice([wait for wait in waits if wait >= 1] or [30]))
 
@@ -310,17 +241,17 @@ class Conversation:
         return case.provider, Accept(order=case.order, funding=self._funding(case, dice))
 
     def _submit(self, case: Case, dice: Random) -> Proposal:
-        return case.provider, Submit(order=case.order, result=case.work.result)
+        return case.provider, Submit(order=case.order, result=case.delivered)
 
     def _accept_and_submit(self, case: Case, dice: Random) -> Proposal:
         funding = self._funding(case, dice)
-        return case.provider, AcceptAndSubmit(order=case.order, funding=funding, result=case.work.result)
+        return case.provider, AcceptAndSubmit(order=case.order, funding=funding, result=case.delivered)
 
     def _kind(self, dice: Random) -> EvidenceKind:
         return EvidenceKind.NATIVE if dice.random() < 0.85 else dice.choice(list(EvidenceKind))
 
     def _prove(self, case: Case, dice: Random) -> Proposal:
-        result = case.work.result
+        result = case.delivered
         return self._anybody(dice), Prove(
             order=case.order,
             kind=self._kind(dice),
@@ -334,7 +265,7 @@ class Conversation:
             order=case.order,
             funding=self._funding(case, dice),
             kind=self._kind(dice),
-            output=case.work.result.output,
+            output=case.delivered.output,
             proof=case.work.evidence,
         )
 
@@ -434,6 +365,8 @@ class Conversation:
         return self._anybody(dice), CloseDispute(order=case.order, challenger=self._challenger(case, dice).address)
 
 
-_POLICIES = [*[[1, 2], [2], [1], [3], [3, 128], [1, 130], [0, 3, 0, 4]] * 3, []]
-"""Clauses: native or fraud-provable; one of them; both; with the client's word; in no canonical form; none."""
+_POLICIES = [*[[1, 2], [2], [1], [3], [3, 128], [1, 130], [0, 3, 0, 4]] * 3, *[[128]] * 4, []]
+"""Clauses: native or fraud-provable; one of them; both; with the client's word; in no canonical form; private; none."""
+_WAITING = (Finalize, Expire, TimeOut, CloseDispute, TimeOutDemand, CloseDemand)
+"""What is said when a clock has run out."""
 _PROVING: dict[type, type] = {ElementProof: ProveElement, OutputProof: ProveOutput}

@@ -16,11 +16,11 @@ from concordat.primitives.hashing import keccak256
 from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Bytes32, OrderId
 from concordat.protocol.artifact import ModelCommitment
-from concordat.protocol.execution import Result, input_root
+from concordat.protocol.execution import MAX_OUTPUT_BYTES, Result, carried_output, input_root
 from concordat.protocol.messages import ElementProof, Opening, OutputProof, ResultHeader
 from concordat.protocol.order import Order
 
-__all__ = ["TinyModel", "TinyWork", "tiny_graph"]
+__all__ = ["TinyModel", "TinyWork", "tiny_graph", "wide_graph"]
 
 _INPUTS = 9
 
@@ -38,6 +38,15 @@ def tiny_graph(bias: int = 3) -> Graph:
     product = builder.affine(turned, b=turned.part(rows=slice(0, 1)), add=1, shift=1)
     sums, best, place = builder.sum(product), builder.max(product), builder.argmax(product)
     return builder.build(builder.concatenate([sums, best, place, turned]))
+
+
+@cache
+def wide_graph() -> Graph:
+    """Nine bytes in, 140 words out: more than a submission carries, and two parts to demand."""
+    builder = GraphBuilder()
+    x = builder.input(_INPUTS, ElementType.I8)
+    scaled = builder.affine(x, m0=3, add=1)
+    return builder.build(builder.convert(builder.gather(scaled, [[i % _INPUTS for i in range(560)]]), ElementType.I64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +107,8 @@ class TinyWork:
     def prove_output(self, dice: Random) -> OutputProof:
         """Mostly about the wrong word."""
         node, output = self.graph.output, self.result.output
+        if node.words * WORD > MAX_OUTPUT_BYTES:
+            return OutputProof(output=output, word=0, claimed=Opening())
         wrong = isinstance(self.fault, OutputFault) and dice.random() < 0.8
         word = self.fault.word if wrong and isinstance(self.fault, OutputFault) else dice.randrange(node.words)
         fits = len(output) == node.words * WORD
@@ -106,11 +117,18 @@ class TinyWork:
         )
 
 
-class TinyModel:
-    """Sells executions of `tiny_graph`: honest ones, and the ways in which one can cheat."""
+def _spoilt(output: bytes, dice: Random) -> bytes:
+    if dice.random() < 0.25:
+        return dice.choice([output[:-1], output + bytes(WORD), output[: WORD // 2]])
+    place = dice.randrange(len(output))
+    return output[:place] + bytes([output[place] ^ 1]) + output[place + 1 :]
 
-    def __init__(self) -> None:
-        self.graph = tiny_graph()
+
+class TinyModel:
+    """Sells executions of `tiny_graph`, or of another: honest ones, and the ways in which one can cheat."""
+
+    def __init__(self, graph: Graph | None = None) -> None:
+        self.graph = graph or tiny_graph()
         self.file = self.graph.to_bytes()
         self._manifest = keccak256(b"tiny manifest")
 
@@ -123,24 +141,20 @@ class TinyModel:
         """An input root and an execution."""
         words, salt = dice.randbytes(_INPUTS).ljust(WORD, b"\0"), Bytes32(dice.randbytes(WORD))
         honest = run(self.graph, words)
-        trace, output = bytearray(honest.trace), honest.output
+        trace, spoilt = bytearray(honest.trace), False
         match dice.choices(["honest", "element", "input", "weights", "output", "length"], [6, 6, 2, 2, 3, 1])[0]:
             case "element":  # one byte, which may lie in the input, in padding or in the output
                 trace[dice.randrange(len(trace))] ^= 1 << dice.randrange(8)
-                start = self.graph.output.start * WORD
-                output = bytes(trace[start : start + len(output)])
             case "input":
-                other = run(self.graph, dice.randbytes(_INPUTS).ljust(WORD, b"\0"))
-                trace, output = bytearray(other.trace), other.output
-            case "weights":
-                other = run(tiny_graph(bias=40), words)
-                trace, output = bytearray(other.trace), other.output
-            case "output":
-                place = dice.randrange(len(output))
-                output = output[:place] + bytes([output[place] ^ 1]) + output[place + 1 :]
-            case "length":
-                output = dice.choice([output[:-1], output + bytes(WORD), output[:WORD]])
+                trace = bytearray(run(self.graph, dice.randbytes(_INPUTS).ljust(WORD, b"\0")).trace)
+            case "weights" if self.graph is tiny_graph():
+                trace = bytearray(run(tiny_graph(bias=40), words).trace)
+            case "output" | "length":
+                spoilt = True
         view = TraceView.whole(self.graph, bytes(trace))
+        region = self.graph.output.start * WORD
+        output = carried_output(view.tree.root, bytes(trace[region : region + len(honest.output)]))
+        output = _spoilt(output, dice) if spoilt else output
         work = TinyWork(
             graph=self.graph,
             view=view,
