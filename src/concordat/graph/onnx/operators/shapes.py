@@ -16,7 +16,7 @@ from concordat.graph.onnx.views import InputView, LabelView, RegionView, Value
 if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
-__all__ = ["OPERATORS", "check_size"]
+__all__ = ["OPERATORS", "check_size", "valid_indices"]
 
 _CASTS: dict[int, Any] = {1: np.float32, 11: np.float64, 6: np.int32, 7: np.int64, 9: np.bool_, 2: np.uint8, 3: np.int8}
 _TEXT = 8
@@ -127,35 +127,22 @@ def _lower_concat(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -
     return [lowering.join(node, values).take(np.concatenate(places, axis=axis))]
 
 
-def _gather(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
-    data, indices = inputs
-    axis = int(node.attributes.get("axis", 0)) % data.ndim
-    if axis == 0:
-        raise node.refuse("it picks rows of a batch")
-    shape = data.shape[:axis] + indices.shape + data.shape[axis + 1 :]
-    check_size(node, shape)
-    return [np.take(data, _valid(node, indices, data.shape[axis]), axis=axis)]
+def valid_indices(node: OnnxNode, indices: Array, size: int) -> Array:
+    """Indices from the start of an axis; negative ones count from its end.
 
-
-def _valid(node: OnnxNode, indices: Array, size: int) -> Array:
+    Raises
+    ------
+    ModelError
+        Naming the operator, if one is outside.
+    """
     if indices.dtype.kind != "i" or (indices.size and not -size <= indices.min() <= indices.max() < size):
         raise node.refuse(f"an index is outside its axis of {size}")
     return indices % size
 
 
-def _lower_gather(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    data, indices = values[0], values[1]
-    if not isinstance(data, InputView | RegionView) or not isinstance(indices, np.ndarray):
-        raise node.refuse("only constant indices have an integer form", code="UnsupportedOperator")
-    shape = lowering.samples[node.inputs[0]].shape[1:]
-    axis = int(node.attributes.get("axis", 0)) % (len(shape) + 1) - 1
-    places = np.take(np.arange(data.n).reshape(shape), indices % shape[axis], axis=axis)
-    return [data.take(places)]
-
-
 def _extract(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
     data, indices = inputs
-    last = _valid(node, indices.ravel(), data.shape[-1])
+    last = valid_indices(node, indices.ravel(), data.shape[-1])
     if data.ndim == 1:
         return [data[last].reshape(-1, 1)]  # onnxruntime: one row; only reshaped afterwards
     check_size(node, (1, math.prod(data.shape[1:-1]) * last.size))
@@ -189,7 +176,6 @@ OPERATORS = {
     "Dropout": Operator(evaluate=_identity, lower=_lower_identity),
     "FeatureVectorizer": Operator(evaluate=_feature_vector, lower=_lower_feature_vector),
     "Flatten": Operator(evaluate=_flatten, lower=_lower_identity),
-    "Gather": Operator(evaluate=_gather, lower=_lower_gather),
     "Identity": Operator(evaluate=_identity, lower=_lower_identity),
     "Reshape": Operator(evaluate=_reshape, lower=_lower_identity),
     "Squeeze": Operator(evaluate=_squeeze, lower=_lower_identity),
