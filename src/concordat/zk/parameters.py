@@ -1,0 +1,277 @@
+"""Sizes of the codes, and how many bits of soundness they are worth.
+
+Parameters are chosen once, when a model is committed; they are part of every statement. A verifier does not believe
+them: it accounts for them (`soundness`) and refuses fewer than 100 bits. The account is explained, with the theorems
+it rests on, in ``docs/explain/proof-system.md``.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import astuple, dataclass
+from itertools import product
+from math import inf, log2
+
+from concordat.primitives.errors import VerificationError
+from concordat.zk.relation import MASK_ROWS, Relation
+
+__all__ = ["SECURITY_BITS", "Parameters", "choose", "soundness"]
+
+SECURITY_BITS = 100
+"""Least bits of provable soundness, in the random-oracle model."""
+_FIELD_BITS = 3 * 63.0
+"""A challenge takes no value with probability above 2**-189 (see `Transcript.challenge`)."""
+_MULTIPLICITY = 16
+"""The `m` of the Johnson bound's proximity gaps: lists are cut at agreement ``sqrt(rate) * (1 + 1 / 2m)``."""
+_PHASE_BITS = 102.4
+"""Bits that each of the query phases gets, so that together they stay above 100."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """Sizes of the four codes; every number is public and part of the statement."""
+
+    log_width: int
+    """Cells in a row of the witness matrix: ``2**log_width``."""
+    log_domain: int
+    """Columns of the witness matrix's code."""
+    queries: int
+    """Columns opened; each row ends in as many random symbols."""
+    hub_log_width: int
+    """Elements in a row of the hub."""
+    hub_log_domain: int
+    """Columns of the hub's code."""
+    hub_queries: int
+    """Columns of the hub opened; its rows end in as many random symbols."""
+    weight_tail: int
+    """Random symbols at the end of each row of the weight matrix: openings over the life of the commitment. 0 when
+    the weights are public."""
+    weight_log_domain: int
+    """Columns of the weight matrix's code."""
+    weight_queries: int
+    """Columns of the weight matrix opened in each proof."""
+    weight_audits: int
+    """Columns that the registration opened to show that the matrix is close to a codeword."""
+    input_log_domain: int
+    """Columns of the input's code; 0 when the input is public."""
+    input_queries: int
+    """Columns of the input opened; its row ends in as many random symbols."""
+    grinding: int
+    """Bits of work before each draw of queries."""
+
+    def encode(self) -> bytes:
+        """Thirteen u32."""
+        return struct.pack(">13I", *astuple(self))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Parameters:
+        """Parameters of 52 bytes."""
+        if len(data) != 52:
+            raise VerificationError("Parameters of a proof are 52 bytes.", code="BadProof")
+        return cls(**dict(zip(cls.__slots__, struct.unpack(">13I", data), strict=True)))
+
+    def blocks(self, relation: Relation) -> int:
+        """Rows of the witness matrix that one column of cells fills."""
+        return -(-(relation.used_rows + MASK_ROWS) >> self.log_width)
+
+    def inverse_blocks(self, relation: Relation) -> int:
+        """Rows of the matrix of inverses, each over K."""
+        return -(-(relation.lookup_rows + MASK_ROWS) >> self.log_width)
+
+
+def _johnson(rate: float) -> float:
+    """Bits that one query is worth within the Johnson radius."""
+    return -log2(min(1.0, rate**0.5 * (1 + 1 / (2 * _MULTIPLICITY))))
+
+
+def _gap(rows: int, log_domain: int, rate: float) -> float:
+    """Bits of the proximity gap of a random combination of rows, up to the Johnson bound."""
+    error = 7 * log2(_MULTIPLICITY + 0.5) - log2(3) - 1.5 * log2(rate) + 2 * log_domain + log2(max(rows, 2))
+    return _FIELD_BITS - error
+
+
+def _lists(rate: float) -> float:
+    """Binary logarithm of the length of a list of close codewords."""
+    return log2((_MULTIPLICITY + 0.5) / rate**0.5)
+
+
+def hub_rows(relation: Relation, parameters: Parameters) -> int:
+    """Rows of the hub that hold folded rows."""
+    return -(-sum(segment_lengths(relation, parameters)) >> parameters.hub_log_width)
+
+
+def segment_lengths(relation: Relation, parameters: Parameters) -> tuple[int, int, int, int]:
+    """Elements of the hub's segments: folded weights, folded witness, hidden scalars, input."""
+    witness = (1 << parameters.log_width) + parameters.queries
+    pads = relation.pads + parameters.queries
+    weights = relation.weight_width + parameters.weight_tail if parameters.weight_tail else 0
+    taken = relation.input_count + input_tail(parameters) if parameters.input_log_domain else 0
+    return weights, witness, pads, taken
+
+
+def input_tail(parameters: Parameters) -> int:
+    """Random symbols at the end of the input's row: for each opened column, and three for the value out of domain."""
+    return parameters.input_queries + 3
+
+
+def soundness(relation: Relation, parameters: Parameters) -> dict[str, float]:
+    """Bits of soundness by component, and their ``total``.
+
+    Every component is a bound on the probability, over the random oracle, that a false statement gets past that step;
+    the total is the bits of their sum.
+    """
+    p, bits = parameters, {}
+    constraints = (
+        sum(-(-f.count // f.cols) * f.stride for f in relation.families) + relation.used_rows + relation.input_count
+    )
+    keys = sum(t.size for t in relation.tables) + 2 * relation.lookup_rows
+    witness_rate = ((1 << p.log_width) + p.queries) / (1 << p.log_domain)
+    hub_rate = ((1 << p.hub_log_width) + p.hub_queries) / (1 << p.hub_log_domain)
+    lists = 2 * _lists(witness_rate) + _lists(hub_rate)
+    bits["lookups"] = _FIELD_BITS - log2(2 * keys + 4) - lists
+    bits["batching"] = _FIELD_BITS - log2(constraints + relation.weight_rows + 16) - lists
+    bits["sumchecks"] = _FIELD_BITS - log2(4 * relation.log_rows + 2 * relation.product_rounds + 16) - lists
+    rows = 5 * p.blocks(relation) + 3
+    bits["witness gap"] = _gap(rows, p.log_domain, witness_rate)
+    bits["witness queries"] = p.queries * _johnson(witness_rate) + p.grinding
+    bits["hub gap"] = _gap(hub_rows(relation, p) + 2, p.hub_log_domain, hub_rate)
+    bits["hub queries"] = p.hub_queries * _johnson(hub_rate) + p.grinding
+    if p.weight_tail:
+        rate = (relation.weight_width + p.weight_tail) / (1 << p.weight_log_domain)
+        close = _closeness(p.weight_audits)
+        bits["weight registration"] = min(
+            _PHASE_BITS if p.weight_audits else 0.0, _FIELD_BITS - p.weight_log_domain - log2(relation.weight_rows + 1)
+        )
+        agreement = rate + close
+        bits["weight queries"] = p.weight_queries * -log2(min(1.0, agreement)) + p.grinding
+        if close > (1 - rate) / 2:
+            bits["weight registration"] = 0.0
+    if p.input_log_domain:
+        rate = (relation.input_count + input_tail(p)) / (1 << p.input_log_domain)
+        bits["input commitment"] = _FIELD_BITS - 2 * _lists(rate) - p.input_log_domain
+        bits["input queries"] = p.input_queries * _johnson(rate) + p.grinding
+    bits["hash collisions"] = 128.0
+    bits["total"] = -log2(sum(2.0**-b for b in bits.values()))
+    return bits
+
+
+def _closeness(audits: int) -> float:
+    """Fraction of columns that a registration with so many audits leaves in doubt at `_PHASE_BITS`."""
+    return 1 - 2 ** (-_PHASE_BITS / audits) if audits else 1.0
+
+
+def check(relation: Relation, parameters: Parameters) -> None:
+    """Refuse parameters that are worth too little or make no sense.
+
+    Raises
+    ------
+    VerificationError
+        If fewer than 100 bits are provable, or a code has no room.
+    """
+    p = parameters
+    limits = (6 <= p.log_width <= 14, p.log_width < p.log_domain <= 20, 5 <= p.hub_log_width <= 14, p.grinding <= 24)
+    domains = (p.hub_log_width < p.hub_log_domain <= 22, p.weight_log_domain <= 26, p.input_log_domain <= 20)
+    if (
+        p.log_width > relation.log_rows
+        or not all(limits + domains)
+        or relation.pads + p.queries > 1 << (p.log_domain - 2)
+    ):
+        raise VerificationError("The parameters of the proof are out of range.", code="BadParameters")
+    bits = soundness(relation, p)["total"]
+    if not bits >= SECURITY_BITS:
+        raise VerificationError(
+            f"The parameters prove {bits:.1f} bits of soundness; {SECURITY_BITS} are required.",
+            code="BadParameters",
+            hint="Commit the model with parameters from concordat.zk.parameters.choose.",
+        )
+
+
+def choose(
+    relation: Relation, *, private_weights: bool = True, private_input: bool = True, grinding: int = 0, proofs: int = 64
+) -> Parameters:
+    """Parameters for a relation: the smallest proof among sensible sizes.
+
+    Parameters
+    ----------
+    private_weights, private_input : bool
+        Whether weights and input are hiding commitments rather than public.
+    grinding : int
+        Bits of work before each of the two draws of queries.
+    proofs : int
+        How many proofs one commitment of the weights should last for at least.
+    """
+    wanted = _PHASE_BITS - grinding
+    weights = _weight_code(relation, wanted, proofs) if private_weights and relation.weight_rows else (0, 0, 0, 0)
+    taken = _input_code(relation.input_count, wanted) if private_input else (0, 0)
+    best: tuple[float, Parameters] = (inf, None)  # type: ignore[assignment]
+    for log_width, hub_log_width, blow, hub_blow in product(
+        range(6, min(12, relation.log_rows) + 1), range(5, 12), (4, 5), (4, 5)
+    ):
+        log_domain, queries = _witness_code(log_width, blow, wanted)
+        hub_log_domain, hub_queries = _witness_code(hub_log_width, hub_blow, wanted)
+        candidate = Parameters(
+            log_width=log_width,
+            log_domain=log_domain,
+            queries=queries,
+            hub_log_width=hub_log_width,
+            hub_log_domain=hub_log_domain,
+            hub_queries=hub_queries,
+            weight_tail=weights[0],
+            weight_log_domain=weights[1],
+            weight_queries=weights[2],
+            weight_audits=weights[3],
+            input_log_domain=taken[0],
+            input_queries=taken[1],
+            grinding=grinding,
+        )
+        if relation.pads + queries <= 1 << (log_domain - 2):
+            best = min(best, (proof_bytes(relation, candidate), candidate), key=lambda pair: pair[0])
+    return best[1]
+
+
+def _witness_code(log_width: int, blow: int, wanted: float) -> tuple[int, int]:
+    log_domain = log_width + blow
+    queries = 1
+    while queries * _johnson(((1 << log_width) + queries) / (1 << log_domain)) < wanted:
+        queries += 1
+    return log_domain, queries
+
+
+def _input_code(count: int, wanted: float) -> tuple[int, int]:
+    queries = 20
+    while True:
+        log_domain = (16 * (count + queries + 3) - 1).bit_length()
+        if queries * _johnson((count + queries + 3) / (1 << log_domain)) >= wanted:
+            return log_domain, queries
+        queries += 1
+
+
+def _weight_code(relation: Relation, wanted: float, proofs: int) -> tuple[int, int, int, int]:
+    audits = 1100
+    queries = 1
+    while True:
+        tail = audits + proofs * queries
+        log_domain = (16 * (relation.weight_width + tail) - 1).bit_length()
+        rate = (relation.weight_width + tail) / (1 << log_domain)
+        if queries * -log2(rate + _closeness(audits)) >= wanted:
+            return tail, log_domain, queries, audits
+        queries += 1
+
+
+def proof_bytes(relation: Relation, parameters: Parameters) -> float:
+    """About how many bytes a proof has."""
+    p, node, salt = parameters, 32, 16
+
+    def opened(queries: int, log_domain: int, leaf: int) -> float:
+        return queries * (leaf + salt + node * max(0.0, log_domain - log2(queries) + 0.4))
+
+    rows = hub_rows(relation, p)
+    size = opened(p.queries, p.log_domain, 8 * (2 * p.blocks(relation) + 3))
+    size += opened(p.queries, p.log_domain, 24 * p.inverse_blocks(relation))
+    size += opened(p.hub_queries, p.hub_log_domain, 24 * (rows + 3))
+    size += 24 * ((1 << p.hub_log_width) + p.hub_queries * 2 + relation.pads + 20)
+    if p.weight_tail:
+        size += opened(p.weight_queries, p.weight_log_domain, 8 * relation.weight_rows)
+    if p.input_log_domain:
+        size += opened(p.input_queries, p.input_log_domain, 8)
+    return size

@@ -1,0 +1,69 @@
+"""Hiding commitments: of weights, once for many proofs, and of inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from concordat.primitives.errors import ModelError
+from concordat.zk.parameters import Parameters, input_tail
+from concordat.zk.prover.code import ColumnTree, encode_rows
+from concordat.zk.prover.vector import Vector, column_sum, from_ints, ladder, random_base, scale, to_k
+from concordat.zk.relation import Relation
+from concordat.zk.statement import InputCommitment, WeightCommitment
+from concordat.zk.verifier.verify import input_point
+
+__all__ = ["CommittedInput", "CommittedWeights", "commit_input", "commit_weights"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommittedWeights:
+    """What the owner of a model keeps."""
+
+    commitment: WeightCommitment
+    """What everybody gets."""
+    coefficients: Vector
+    """Rows of the weight matrix with their random tails."""
+    tree: ColumnTree
+    """Code words and salts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommittedInput:
+    """What the client gives to the provider."""
+
+    commitment: InputCommitment
+    """What everybody gets."""
+    coefficients: Vector
+    """The input with its random tail."""
+    tree: ColumnTree
+    """Code word and salts."""
+
+
+def commit_weights(relation: Relation, parameters: Parameters, weights: Vector, seed: bytes) -> CommittedWeights:
+    """Commit a weight matrix.
+
+    Parameters
+    ----------
+    weights : array of int64, shape (weight_rows, weight_width)
+        As the circuit lays them out.
+    seed : bytes
+        32 secret random bytes, never used for another commitment.
+    """
+    if weights.shape != (relation.weight_rows, relation.weight_width) or not parameters.weight_tail:
+        raise ModelError("The weights do not fit the relation or its parameters.", code="BadWitness")
+    tails = random_base(seed, b"weights", relation.weight_rows * parameters.weight_tail)
+    rows = np.concatenate([from_ints(weights), tails.reshape(relation.weight_rows, -1)], axis=1)
+    tree = ColumnTree(encode_rows(rows, parameters.weight_log_domain).T, seed)
+    return CommittedWeights(commitment=WeightCommitment(root=tree.root), coefficients=rows, tree=tree)
+
+
+def commit_input(parameters: Parameters, values: Vector, seed: bytes) -> CommittedInput:
+    """Commit an input (or the inputs of a batch), signed integers."""
+    tail = random_base(seed, b"input", input_tail(parameters))
+    row = np.concatenate([from_ints(values), tail])
+    tree = ColumnTree(encode_rows(row[None, :], parameters.input_log_domain).T, seed)
+    outside = column_sum(scale(ladder(input_point(tree.root), len(row)), row))
+    commitment = InputCommitment(root=tree.root, outside=to_k(outside))
+    return CommittedInput(commitment=commitment, coefficients=row, tree=tree)

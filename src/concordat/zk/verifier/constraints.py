@@ -1,0 +1,234 @@
+"""The public polynomials of the constraint sumcheck at its final point.
+
+The sumcheck runs over ``Σ_i G(i)`` with
+
+    G = pair*(h*U*V - U - V) + function*(h*W - 1) + single*(h*U - 1) + product*a*b + A*a + B*b + H*h,
+    U = alpha - beta*table_a - a,   V = alpha - beta*table_b - b,   W = U - beta**2 * b.
+
+`Coefficients` are the multilinear extensions of everything in it but ``a``, ``b`` and ``h``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from concordat.zk.challenges import Batching, KeyChallenges, exponents, family_offsets, geometric
+from concordat.zk.field import ONE, ZERO, K, add, batch_inverse, embed, mul, power, scale, sub
+from concordat.zk.multilinear import BitForm, EqSums, eq_table, expand
+from concordat.zk.relation import NOWHERE, Copy, Family, LookupKind, Operand, Relation, Table, Term, TermKind
+
+__all__ = [
+    "Coefficients",
+    "ConstraintPoint",
+    "copy_value",
+    "evaluate",
+    "family_constant",
+    "operand_rows",
+    "operand_value",
+    "product_stride",
+    "table_denominators",
+]
+
+
+@dataclass(slots=True)
+class Coefficients:
+    """Values at the final point."""
+
+    pair: K = ZERO
+    function: K = ZERO
+    single: K = ZERO
+    table_a: K = ZERO
+    table_b: K = ZERO
+    product: K = ZERO
+    cells: list[K] = None  # type: ignore[assignment]
+    inverses: K = ZERO
+
+    def __post_init__(self) -> None:
+        self.cells = [ZERO, ZERO]
+
+    def value(self, keys: KeyChallenges, a: K, b: K, h: K) -> K:
+        """``G`` for the revealed values of the columns and the inverses."""
+        u = sub(sub(keys.alpha, mul(keys.beta, self.table_a)), a)
+        v = sub(sub(keys.alpha, mul(keys.beta, self.table_b)), b)
+        w = sub(u, mul(mul(keys.beta, keys.beta), b))
+        value = mul(self.pair, sub(mul(mul(h, u), v), add(u, v)))
+        value = add(value, mul(self.function, sub(mul(h, w), ONE)))
+        value = add(value, mul(self.single, sub(mul(h, u), ONE)))
+        value = add(value, mul(self.product, mul(a, b)))
+        value = add(value, add(mul(self.cells[0], a), mul(self.cells[1], b)))
+        return add(value, mul(self.inverses, h))
+
+
+class ConstraintPoint:
+    """The final point, with what is asked of it more than once."""
+
+    def __init__(self, point: Sequence[K]) -> None:
+        self.point = point
+        self._half = len(point) // 2
+        self._high = eq_table(point[: self._half])
+        self._low = eq_table(point[self._half :])
+        self._shift = len(point) - self._half
+
+    def eq(self, row: int) -> K:
+        """``eq(point, row)``; zero for `NOWHERE`."""
+        if row == NOWHERE:
+            return ZERO
+        return mul(self._high[row >> self._shift], self._low[row & ((1 << self._shift) - 1)])
+
+
+def evaluate(
+    relation: Relation,
+    keys: KeyChallenges,
+    batching: Batching,
+    point: ConstraintPoint,
+) -> Coefficients:
+    """The part of the coefficients that does not depend on matrix products, copies and the input."""
+    out = Coefficients()
+    _lookups(relation, keys, batching, point, out)
+    sums = EqSums(point.point, batching.theta)
+    for family, offset in zip(relation.families, family_offsets(relation), strict=True):
+        weight = power(batching.theta, offset)
+        for term in family.terms:
+            if term.kind in (TermKind.CELLS, TermKind.PRODUCT):
+                value = mul(weight, scale(_term(family, term, batching.theta, sums, point), term.coefficient))
+                if term.kind is TermKind.PRODUCT:
+                    out.product = add(out.product, value)
+                else:
+                    out.cells[term.column] = add(out.cells[term.column], value)
+    return out
+
+
+def family_constant(relation: Relation, theta: K, publics: Sequence[Sequence[int]]) -> K:
+    """What public numbers and constants add to the batched constraint."""
+    result = ZERO
+    for family, offset in zip(relation.families, family_offsets(relation), strict=True):
+        inner = ZERO
+        if family.constant:
+            rows = geometric(power(theta, family.stride), family.count // family.cols)
+            inner = scale(mul(rows, geometric(theta, family.cols)), family.constant)
+        for term in family.terms:
+            if term.kind is TermKind.PUBLIC:
+                numbers = publics[term.column][term.start : term.start + family.count]
+                for exponent, number in zip(exponents(family), numbers, strict=True):
+                    inner = add(inner, scale(power(theta, exponent), number * term.coefficient))
+        result = add(result, mul(power(theta, offset), inner))
+    return result
+
+
+def _term(family: Family, term: Term, theta: K, sums: EqSums, point: ConstraintPoint) -> K:
+    if term.indices is not None:
+        values = ZERO
+        weight, step = ONE, power(theta, family.stride - family.cols)
+        for e, row in enumerate(term.indices):
+            values = add(values, mul(weight, point.eq(row)))
+            weight = mul(weight, theta)
+            if (e + 1) % family.cols == 0:
+                weight = mul(weight, step)
+        return values
+    if family.stride == family.cols:
+        return sums.run(term.start, family.count)
+    weight, step, values = ONE, power(theta, family.stride), ZERO
+    for start in range(0, family.count, family.cols):
+        values = add(values, mul(weight, sums.run(term.start + start, family.cols)))
+        weight = mul(weight, step)
+    return values
+
+
+def _lookups(
+    relation: Relation, keys: KeyChallenges, batching: Batching, point: ConstraintPoint, out: Coefficients
+) -> None:
+    ones = EqSums(point.point, ONE)
+    sums = EqSums(point.point, batching.tau)
+    for look in relation.lookups:
+        end = look.start + look.count
+        selected = ones.between(look.start, end)
+        out.table_a = add(out.table_a, scale(selected, look.table_a))
+        out.table_b = add(out.table_b, scale(selected, look.table_b))
+        out.inverses = add(out.inverses, mul(batching.eta, selected))
+        weighted = sums.between(look.start, end)
+        if look.kind is LookupKind.PAIR:
+            out.pair = add(out.pair, weighted)
+        elif look.kind is LookupKind.FUNCTION:
+            out.function = add(out.function, weighted)
+        else:
+            out.single = add(out.single, weighted)
+    for table in relation.tables:
+        value = ZERO
+        for j, reciprocal in enumerate(batch_inverse(table_denominators(table, keys))):
+            value = add(value, mul(reciprocal, point.eq(table.start + j)))
+        out.cells[table.column] = sub(out.cells[table.column], mul(batching.eta, value))
+
+
+def table_denominators(table: Table, keys: KeyChallenges) -> list[K]:
+    """``alpha - key`` for every entry of a table."""
+    base = sub(keys.alpha, scale(keys.beta, table.number))
+    if table.number < 64:
+        return [sub(base, embed(j)) for j in range(table.size)]
+    square = mul(keys.beta, keys.beta)
+    return [sub(sub(base, embed(x)), scale(square, y)) for x, y in table.entries]
+
+
+def operand_rows(operand: Operand, r: int, inner: int) -> Sequence[int]:
+    """Rows of the cells that row `r` of an operand reads."""
+    if operand.indices is not None:
+        return operand.indices[r * inner : (r + 1) * inner]
+    first = operand.start + r * operand.row
+    return range(first, first + inner)
+
+
+def operand_value(
+    operand: Operand,
+    count: int,
+    inner: int,
+    ratio: K,
+    run_weights: Sequence[K],
+    slot: Sequence[K],
+    point: ConstraintPoint,
+) -> K:
+    """``Σ_r ratio**r Σ_k w[k // slot] * slot[k % slot] * eq(point, row of (r, k))``."""
+    size = len(slot)
+    weights = [mul(run_weights[k // size], slot[k % size]) for k in range(inner)]
+    result, weight = ZERO, ONE
+    for r in range(count):
+        row = ZERO
+        for w, cell in zip(weights, operand_rows(operand, r, inner), strict=True):
+            if cell != NOWHERE:
+                row = add(row, mul(w, point.eq(cell)))
+        result = add(result, mul(weight, row))
+        weight = mul(weight, ratio)
+    return result
+
+
+def product_stride(relation: Relation, matmul: int) -> int:
+    """Exponents that one row of a product's output takes: the stride of the families that read it."""
+    for family in relation.families:
+        for term in family.terms:
+            if term.kind is TermKind.MATMUL and term.column == matmul:
+                return family.stride
+    return relation.matmuls[matmul].cols
+
+
+def copy_value(copies: Sequence[Copy], form: BitForm, zeta: K, point: ConstraintPoint) -> tuple[list[K], list[K]]:
+    """Cells' side of the claim that copies equal weights.
+
+    Returns
+    -------
+    tuple
+        Factors of the cells of columns a and b, and the factor of each copied row of the weight matrix.
+    """
+    cells, rows = [ZERO, ZERO], []
+    width, half = 1 << len(form), len(form) // 2
+    high, low = expand(form[:half]), expand(form[half:])
+    shift = len(form) - half
+    weight = ONE
+    for copy in copies:
+        for begin in range(0, copy.count, width):
+            rows.append(weight)
+            value = ZERO
+            for k in range(min(width, copy.count - begin)):
+                factor = mul(high[k >> shift], low[k & ((1 << shift) - 1)])
+                value = add(value, mul(factor, point.eq(copy.start + begin + k)))
+            cells[copy.column] = add(cells[copy.column], mul(weight, value))
+            weight = mul(weight, zeta)
+    return cells, rows
