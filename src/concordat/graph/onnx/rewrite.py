@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from concordat.graph.onnx.batches import batch_first
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 
@@ -33,7 +34,7 @@ def rewrite(model: OnnxModel) -> OnnxModel:
             uses.subtract(node.inputs)
         else:
             kept.append(node)
-    return replace(model, nodes=tuple(reversed(kept)), constants=constants)
+    return batch_first(replace(model, nodes=tuple(reversed(kept)), constants=constants))
 
 
 def _constant(node: OnnxNode) -> Array:
