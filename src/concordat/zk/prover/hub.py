@@ -17,10 +17,10 @@ from concordat.zk.prover.vector import (
     add,
     broadcast,
     column_sum,
+    double,
     halves,
     mul,
     random_base,
-    scale,
     sub,
     to_k,
 )
@@ -83,12 +83,8 @@ class Hub:
         for i in range(self._bits):
             low, step = halves(left)
             low2, step2 = halves(right)
-            values = [
-                column_sum(
-                    mul(add(low, scale(step, np.uint64(x))), add(low2, scale(step2, np.uint64(x)))).reshape(-1, 3)
-                )
-                for x in (0, 2)
-            ]
+            ends = [(low, low2), (add(low, double(step)), add(low2, double(step2)))]
+            values = [column_sum(mul(x, y).reshape(-1, 3)) for x, y in ends]
             padded = [to_k(add(v, self._pads[2 * i + k])) for k, v in enumerate(values)]
             messages.say(Tag.HUB_ROUND, padded)
             r = transcript.challenge()

@@ -30,6 +30,7 @@ from concordat.zk.prover.vector import (
     add,
     broadcast,
     column_sum,
+    double,
     eq_vector,
     from_ints,
     halves,
@@ -40,6 +41,7 @@ from concordat.zk.prover.vector import (
     random_base,
     scale,
     scatter,
+    small,
     sub,
     to_k,
 )
@@ -210,9 +212,7 @@ class _Prover:
         sent: list[list[K]] = []
         for i in range(relation.product_rounds):
             (f0, df), (x0, dx) = halves(f), halves(x)
-            values = [
-                column_sum(mul(add(f0, scale(df, np.uint64(t))), add(x0, scale(dx, np.uint64(t))))) for t in (0, 2)
-            ]
+            values = [column_sum(mul(f0, x0)), column_sum(mul(add(f0, double(df)), add(x0, double(dx))))]
             padded = [to_k(add(v, self.pads[3 + 2 * i + k])) for k, v in enumerate(values)]
             messages.say(Tag.PRODUCT_ROUND, padded)
             r = messages.transcript.challenge()
@@ -308,7 +308,7 @@ class _Prover:
             split = [halves(f) for f in factors]
             padded = []
             for k, x in enumerate((0, 2, 3, 4)):
-                value = column_sum(_constraint([add(low, scale(step, np.uint64(x))) for low, step in split], keys))
+                value = column_sum(_constraint([add(low, scale(step, small(x))) for low, step in split], keys))
                 padded.append(to_k(add(value, self.pads[first + 4 * i + k])))
             self.messages.say(Tag.CONSTRAINT_ROUND, padded)
             r = self.messages.transcript.challenge()

@@ -20,6 +20,7 @@ from concordat.zk.prover.vector import (
     neg,
     scale,
     scatter,
+    small,
     sub,
 )
 from concordat.zk.relation import NOWHERE, LookupKind, Matmul, Operand, Relation, TermKind, WeightBlock
@@ -57,12 +58,12 @@ def inverse_column(relation: Relation, keys: KeyChallenges, a: Vector, b: Vector
     square = mul(beta, beta)
     for look in relation.lookups:
         rows = slice(look.start, look.start + look.count)
-        u = sub(sub(alpha, scale(beta, np.uint64(look.table_a))), lift(a[rows]))
+        u = sub(sub(alpha, scale(beta, small(look.table_a))), lift(a[rows]))
         if look.kind is LookupKind.FUNCTION:
             u = sub(u, scale(np.broadcast_to(square, u.shape), b[rows]))
         h[rows] = inverses(u)
         if look.kind is LookupKind.PAIR:
-            v = sub(sub(alpha, scale(beta, np.uint64(look.table_b))), lift(b[rows]))
+            v = sub(sub(alpha, scale(beta, small(look.table_b))), lift(b[rows]))
             h[rows] = add(h[rows], inverses(v))
     return h
 
@@ -81,8 +82,8 @@ def constraint_tables(relation: Relation, keys: KeyChallenges, batching: Batchin
         tables.inverses[rows] = broadcast(batching.eta)
     for table in relation.tables:
         reciprocals = inverses(np.array(table_denominators(table, keys), dtype=np.uint64))
-        rows = np.arange(table.start, table.start + table.size)
-        tables.accumulate(table.column, scatter(size, rows, neg(mul(reciprocals, broadcast(batching.eta)))))
+        entries = np.arange(table.start, table.start + table.size)
+        tables.accumulate(table.column, scatter(size, entries, neg(mul(reciprocals, broadcast(batching.eta)))))
     _families(relation, batching.theta, tables, size)
     return tables
 

@@ -18,6 +18,7 @@ __all__ = [
     "base_sub",
     "broadcast",
     "column_sum",
+    "double",
     "eq_vector",
     "from_ints",
     "halves",
@@ -29,6 +30,7 @@ __all__ = [
     "random_base",
     "scale",
     "scatter",
+    "small",
     "sub",
     "to_k",
 ]
@@ -66,12 +68,12 @@ def base_mul(a: Vector, b: Vector) -> Vector:
     lo = (low & _LOW) | (middle << _32)
     hi = high + (cross >> _32) + (cross2 >> _32) + (middle >> _32)
     hi_high, hi_low = hi >> _32, hi & _LOW
-    t = lo - hi_high
+    t = np.subtract(lo, hi_high)
     t = np.where(lo < hi_high, t - _EPSILON, t)
     u = hi_low * _EPSILON
     s = t + u
     s = np.where(s < t, s + _EPSILON, s)
-    return np.where(s >= _P, s - _P, s)
+    return np.asarray(np.where(s >= _P, s - _P, s), dtype=np.uint64)
 
 
 def add(a: Vector, b: Vector) -> Vector:
@@ -89,16 +91,22 @@ def neg(a: Vector) -> Vector:
     return np.where(a == 0, a, _P - a)
 
 
-def _double(a: Vector) -> Vector:
+def double(a: Vector) -> Vector:
+    """Twice an element of K (or F)."""
     return base_add(a, a)
+
+
+def small(value: int) -> Vector:
+    """A number below P as an array without axes."""
+    return np.asarray(value, dtype=np.uint64)
 
 
 def mul(a: Vector, b: Vector) -> Vector:
     """Product in K; shapes ``(…, 3)`` broadcast."""
     a0, a1, a2 = a[..., 0], a[..., 1], a[..., 2]
     b0, b1, b2 = b[..., 0], b[..., 1], b[..., 2]
-    c0 = base_add(base_mul(a0, b0), _double(base_add(base_mul(a1, b2), base_mul(a2, b1))))
-    c1 = base_add(base_add(base_mul(a0, b1), base_mul(a1, b0)), _double(base_mul(a2, b2)))
+    c0 = base_add(base_mul(a0, b0), double(base_add(base_mul(a1, b2), base_mul(a2, b1))))
+    c1 = base_add(base_add(base_mul(a0, b1), base_mul(a1, b0)), double(base_mul(a2, b2)))
     c2 = base_add(base_add(base_mul(a0, b2), base_mul(a1, b1)), base_mul(a2, b0))
     return np.stack([c0, c1, c2], axis=-1)
 
@@ -141,7 +149,7 @@ def scatter(length: int, rows: Vector | npt.NDArray[np.int64], values: Vector) -
     low, high = np.zeros((length, 3), dtype=np.uint64), np.zeros((length, 3), dtype=np.uint64)
     np.add.at(low, rows, values & _LOW)
     np.add.at(high, rows, values >> _32)
-    return base_add(base_mul(high % _P, np.uint64(1 << 32)), low % _P)
+    return base_add(base_mul(high % _P, small(1 << 32)), low % _P)
 
 
 def inverses(values: Vector) -> Vector:

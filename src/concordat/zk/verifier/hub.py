@@ -2,14 +2,15 @@
 
 The hub is a matrix over K of rows of ``2**hub_log_width`` elements. Its rows hold, one after another without gaps, the
 folded rows of the weight matrix, of the witness matrix, the hidden scalars and the input, each with its random tail.
-All claims are linear in them; batched by powers of delta they are one inner product. A sumcheck over the row index, with
-pads in a row of its own, brings it to one row, which is shown under a random mask.
+All claims are linear in them; batched by powers of delta they are one inner product. A sumcheck over the row index,
+with pads in a row of its own, brings it to one row, which is shown under a random mask.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from concordat.primitives.errors import VerificationError
 from concordat.zk.challenges import Tag
@@ -177,13 +178,13 @@ class _Folded:
         return result
 
     def _power_product(self, part: Powers, ladder: list[int], coordinates: tuple[list[int], list[int], list[int]]) -> K:
-        """``Σ_rows weight[row] Σ_columns base**(row*width + column - offset) * row[column]`` within the part's bounds."""
+        """``Σ_rows weight[row] Σ_columns base**(row*width + column - offset) * row[column]``, within bounds."""
         width = self._width
         begin, end = part.offset, part.offset + part.count
         cuts = sorted({0, begin % width, end % width, width})
         step = pow(part.base, width, P)
         result = ZERO
-        for low, high in zip(cuts, cuts[1:], strict=False):
+        for low, high in pairwise(cuts):
             first = begin // width + (1 if low < begin % width else 0)
             last = end // width + (1 if low < end % width else 0)
             factor = ZERO

@@ -1,7 +1,7 @@
 """What the product sumcheck leaves: claims about cells and about the weights.
 
 The sumcheck runs over ``Σ F(run, k) * X(run, k)``; a run is one slot's worth of the dot products of one matrix product.
-For run *q* of product *m*, with theta the batching challenge, s the exponents of one output row, and g the product's factor
+For run *q* of product *m*, with theta the batching challenge, s the exponents of an output row, g the product's factor,
 
     X(run, k) = Σ_r theta**(s*r) * left[r, q*slot + k],   F(run, k) = g * Σ_c theta**c * right[c, q*slot + k].
 

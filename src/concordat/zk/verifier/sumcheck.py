@@ -1,8 +1,8 @@
 """Sumchecks whose messages are one-time-padded.
 
 Round messages are the values ``p(0), p(2), …, p(d)`` of a polynomial of degree d, each sent as ``m + pad`` with a pad
-that was committed before; ``p(1)`` follows from ``p(0) + p(1) = claim``. The verifier never sees a claim: it keeps it as
-an affine form in the hidden scalars, and what it has to be true in the end is left to the linear opening.
+that was committed before; ``p(1)`` follows from ``p(0) + p(1) = claim``. The verifier never sees a claim: it keeps it
+as an affine form in the hidden scalars, and what has to be true in the end is left to the linear opening.
 """
 
 from __future__ import annotations
