@@ -13,6 +13,7 @@ from concordat.chain.deployment import Deployment
 from concordat.chain.ledger import EvmLedger
 from concordat.chain.rpc import Endpoint
 from concordat.client.directory import Directory
+from concordat.client.effects_evm import EvmEffects
 from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development, log_id
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
@@ -23,6 +24,7 @@ from concordat.client.public import Holder, PublicData
 from concordat.client.records import Records
 from concordat.client.registry import Registry
 from concordat.client.remote import door_holder
+from concordat.client.steward_book import StewardBook
 from concordat.primitives.encoding import ZERO_ADDRESS, from_hex
 from concordat.primitives.errors import ConfigurationError
 from concordat.primitives.units import Address
@@ -147,6 +149,8 @@ def connect_home(
         keyring=keyring,
         public=public,
         providers=providers,
+        effects=EvmEffects(ledger, keyring),
+        book=StewardBook(home.stewards),
         on_close=journal.close,
     )
 

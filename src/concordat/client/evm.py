@@ -14,6 +14,8 @@ from concordat.chain.ledger import EvmLedger
 from concordat.chain.logs import block_times
 from concordat.chain.rpc import Endpoint
 from concordat.client.caller import Caller
+from concordat.client.effect_ledger import EffectLedger
+from concordat.client.effects_evm import EvmEffects
 from concordat.client.keyring import Keyring
 from concordat.client.registry import ArtifactLedger
 from concordat.primitives.encoding import to_hex
@@ -180,6 +182,7 @@ class DevelopmentChain:
         self.endpoint = endpoint
         self.ledger = EvmLedger(endpoint, deployment)
         self.artifacts: ArtifactLedger = EvmArtifacts(self.ledger, keyring)
+        self.effects: EffectLedger = EvmEffects(self.ledger, keyring)
         self._node = node
         self._minter = development_accounts(1)[0]
         keyring.on_new = lambda signer: self.welcome(signer, GIFT)

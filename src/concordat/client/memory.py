@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from concordat.client.effect_ledger import EffectLedger
+from concordat.client.effects_memory import MemoryEffects
 from concordat.client.public import PublicData
 from concordat.client.registry import ArtifactLedger
 from concordat.graph.execute import run
@@ -150,6 +152,7 @@ class MemoryChain:
         native = NativeModule(PublicData(self.content))
         self.ledger = MemoryLedger(judge=GraphJudge(), modules={EvidenceKind.NATIVE: native}, parameters=parameters)
         self.artifacts: ArtifactLedger = MemoryArtifacts(native, self.ledger)
+        self.effects: EffectLedger = MemoryEffects(self.ledger)
 
     @property
     def checkpoints(self) -> Address | None:

@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+from concordat.client.effect_ledger import EffectLedger
+from concordat.client.effects import Stewards
 from concordat.client.keyring import Keyring
 from concordat.client.orders import Orders
 from concordat.client.providers import ProviderLink
 from concordat.client.public import PublicData
 from concordat.client.records import Records
 from concordat.client.registry import Registry
+from concordat.client.steward import StewardTools
+from concordat.client.steward_book import StewardBook
 from concordat.primitives.units import Address, Amount
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import Deposit, Withdraw
@@ -42,6 +46,10 @@ class Network:
     ----------
     ledger, registry, orders, records, keyring, public
         The parts; `concordat.open` puts them together.
+    effects : EffectLedger
+        Where stewards live.
+    book : StewardBook, optional
+        Stewards that somebody here works for.
     on_close : callable
         Ends nodes and chain that were started for this connection.
     """
@@ -56,6 +64,8 @@ class Network:
         keyring: Keyring,
         public: PublicData,
         providers: Callable[[], Sequence[ProviderLink]],
+        effects: EffectLedger,
+        book: StewardBook | None = None,
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self.ledger = ledger
@@ -65,6 +75,10 @@ class Network:
         self.keyring = keyring
         self.public = public
         self.providers = providers
+        tools = StewardTools(
+            ledger=ledger, effects=effects, orders=orders, registry=registry, public=public, keyring=keyring
+        )
+        self.stewards = Stewards(tools, book or StewardBook())
         self._on_close = on_close
 
     def wallet(self, name: str) -> Wallet:

@@ -103,7 +103,7 @@ class Orders:
     def place(
         self,
         model: PublishedModel | bytes,
-        inputs: Mapping[str, Any] | Sequence[Any],
+        inputs: Mapping[str, Any] | Sequence[Any] | InputOpening,
         *,
         pay: Amount,
         evidence: Policy | None = None,
@@ -111,6 +111,7 @@ class Orders:
         window: Seconds | None = None,
         bond: Amount | None = None,
         provider: Address | None = None,
+        effect: Bytes32 = ZERO32,
         client: str = "client",
     ) -> PlacedOrder:
         """Sign an order and hand it to a provider. The client needs no gas: the signature is the payment.
@@ -120,7 +121,7 @@ class Orders:
         model : PublishedModel or model id
             Which model shall decide.
         inputs : mapping or sequence
-            One row, by column name or in column order.
+            One row, by column name or in column order; or an input that is committed to already.
         pay : Amount
             Price, such as ``usd("0.50")``.
         evidence : Policy, optional
@@ -133,6 +134,8 @@ class Orders:
             What the provider must put at risk; default four times the price (`bond_for`).
         provider : Address, optional
             Who shall do it; default the cheapest that quotes no more than `pay`.
+        effect : bytes
+            Steward, epoch and source of an effect on chain (`concordat.client.steward.Steward.order`); none by default.
         client : str
             Name of the paying account.
 
@@ -145,7 +148,7 @@ class Orders:
         """
         published = model if isinstance(model, PublishedModel) else self.registry.model(ModelId(model))
         link = self._choose(published, pay, provider)
-        opening = InputOpening(words=published.schema.encode_one(inputs), salt=Bytes32(secrets.token_bytes(32)))
+        opening = inputs if isinstance(inputs, InputOpening) else _fresh_opening(published, inputs)
         now = self.ledger.now()
         signer = self._keyring.signer(client)
         limit = Timestamp(now + (minutes(10) if deadline is None else deadline))
@@ -164,7 +167,7 @@ class Orders:
             model=published.id,
             input=input_root(opening.words, opening.salt, published.graph.input_depth),
             evidence=encode_policy(evidence or AnyOf(Native(), FraudProvable())),
-            effect=ZERO32,
+            effect=effect,
             terms=ZERO32,
             salt=Bytes32(secrets.token_bytes(32)),
         )
@@ -332,6 +335,10 @@ class PlacedOrder:
         """The decision as it stands now."""
         model = self.orders.registry.model(self.order.model)
         return self.orders.records.decision(self.offer, self.id, model, since=self.block)
+
+
+def _fresh_opening(model: PublishedModel, row: Mapping[str, Any] | Sequence[Any]) -> InputOpening:
+    return InputOpening(words=model.schema.encode_one(row), salt=Bytes32(secrets.token_bytes(32)))
 
 
 def _model_id(model: PublishedModel | bytes) -> ModelId:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from concordat.client.effect_ledger import EffectLedger
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.network import Network
@@ -21,6 +22,7 @@ from concordat.client.providers import ProviderLink, Quote
 from concordat.client.public import PublicData
 from concordat.client.records import Records
 from concordat.client.registry import ArtifactLedger, Registry
+from concordat.client.steward_book import StewardBook
 from concordat.node.challenger import Challenger
 from concordat.node.keeper import Keeper
 from concordat.node.outbox import Outbox
@@ -56,6 +58,11 @@ class Backend(Protocol):
     @property
     def artifacts(self) -> ArtifactLedger:
         """Where artifacts are registered."""
+        ...
+
+    @property
+    def effects(self) -> EffectLedger:
+        """Where stewards live."""
         ...
 
     def fund(self, account: Address, tokens: Amount) -> None:
@@ -231,5 +238,7 @@ class EmbeddedMarket:
             keyring=self.keyring,
             public=self.public,
             providers=self._links,
+            effects=self.backend.effects,
+            book=StewardBook(self.home.stewards),
             on_close=self.close,
         )
