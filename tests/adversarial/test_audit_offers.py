@@ -16,6 +16,7 @@ from concordat.client.offer import InputOpening, Offer
 from concordat.client.public import PublicData
 from concordat.graph.builder import GraphBuilder
 from concordat.graph.elements import ElementType
+from concordat.graph.execute import run
 from concordat.node.challenger import Challenger
 from concordat.node.embedded import EmbeddedMarket
 from concordat.node.outbox import Outbox
@@ -99,13 +100,17 @@ def test_offer_with_something_behind_its_input_is_refused_before_money_moves(sta
     assert stand.refuses(with_words(stand, b"")) == "InputLength"
 
 
-def test_offer_for_a_model_whose_output_cannot_be_delivered_is_refused(stand: Stand) -> None:
+def test_output_that_no_submission_carries_is_delivered_by_its_trace_root(stand: Stand) -> None:
     builder = GraphBuilder()
     x = builder.input(4, ElementType.I32)
     graph = builder.build(builder.gather(x, [0, 1, 2, 3] * 80))
     model = replace(small_model(), graph=graph, native=None)
     stand.publish(model)
-    assert stand.refuses(make_offer(stand.chain.ledger, CLIENT, stand.provider.address, model, salt=1)) == "OutputSize"
+    offer = make_offer(stand.chain.ledger, CLIENT, stand.provider.address, model, salt=1)
+    result = stand.provider.work(offer)
+    assert result.output == result.trace_root
+    shown = stand.public.output(result.trace_root, model.id)
+    assert b"".join(shown.words) == run(graph, offer.opening.words).output
 
 
 def test_offer_that_nobody_signed_or_pays_is_refused_before_work(stand: Stand) -> None:

@@ -18,7 +18,9 @@ from concordat.primitives.hashing import keccak256, sha256
 from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Bytes32, ModelId
 from concordat.primitives.wire import from_wire, to_wire
-from concordat.protocol.artifact import ModelCommitment
+from concordat.protocol.artifact import Dimensions, ModelCommitment
+from concordat.protocol.demand import opens_output
+from concordat.protocol.messages import Opening
 from concordat.protocol.record import RecordSalts
 from concordat.storage.content import ContentStore
 
@@ -138,6 +140,31 @@ class PublicData:
             return self._open(b"trace", root, read)
         except CorruptionError as error:
             raise NotFoundError(f"No trace opens 0x{root.hex()}.", code="TraceWithheld") from error
+
+    def put_output(self, root: bytes, output: Opening) -> None:
+        """Publish an output that is too large for a submission, opened against the trace root that was delivered."""
+        self._put(b"output", root, b"".join([*output.words, *output.path]))
+
+    def output(self, root: bytes, model: bytes) -> Opening:
+        """The output behind a delivered trace root; `NotFoundError` if nobody shows it: then demand it."""
+        commitment = self.commitment(model)
+        words = Dimensions.unpack(commitment.dimensions).output_leaves
+
+        def read(data: bytes) -> Opening:
+            parts = tuple(Bytes32(data[i : i + 32]) for i in range(0, len(data), 32))
+            value = Opening(words=parts[:words], path=parts[words:])
+            _require(opens_output(commitment, root, value))
+            return value
+
+        return self._open(b"output", root, read)
+
+    def put_sealed(self, order: bytes, sealed: bytes) -> None:
+        """Leave an output that only the client can read where he finds it."""
+        self._put(b"sealed", order, sealed)
+
+    def sealed(self, order: bytes, read: Callable[[bytes], Value]) -> Value:
+        """What was left sealed for an order: the first that `read` takes without an error."""
+        return self._open(b"sealed", order, read)
 
     # -- names -------------------------------------------------------------------------------------------------------
 

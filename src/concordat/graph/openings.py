@@ -12,11 +12,19 @@ from concordat.primitives.encoding import ZERO32
 from concordat.primitives.errors import DisputeError, InputError
 from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Bytes32
+from concordat.protocol.artifact import Dimensions, ModelCommitment
 from concordat.protocol.execution import MAX_OUTPUT_BYTES, input_tree
 from concordat.protocol.execution import input_salt as salt_of_leaf
 from concordat.protocol.messages import ElementProof, Opening, OutputProof
 
-__all__ = ["TraceView", "element_proof", "first_difference", "output_proof", "trace_tree"]
+__all__ = [
+    "TraceView",
+    "element_proof",
+    "first_difference",
+    "output_opening",
+    "output_proof",
+    "trace_tree",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +125,12 @@ def output_proof(graph: Graph, claimed: TraceView | bytes, output: bytes) -> Out
         raise DisputeError("The output is the trace's output region.", code="NoFraud")
     word = place // WORD
     return OutputProof(output=output, word=word, claimed=claimed.opening(node.start + word, 1))
+
+
+def output_opening(model: ModelCommitment, trace: bytes, tree: MerkleTree) -> Opening:
+    """All words of the output, opened against the trace root."""
+    dimensions = Dimensions.unpack(model.dimensions)
+    return _opening(trace, tree, dimensions.output_start, dimensions.output_leaves)
 
 
 def first_difference(x: bytes, y: bytes) -> int | None:

@@ -9,20 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from concordat.client.offer import Offer
-from concordat.graph.elements import WORD
 from concordat.graph.execute import check_input
 from concordat.graph.ir import Graph
 from concordat.primitives.errors import OrderError, VerificationError
 from concordat.primitives.signatures import recover
 from concordat.primitives.units import Address, Amount, Seconds
-from concordat.protocol.evidence import PUBLIC_KINDS, EvidenceKind, decode_policy, kinds_named
-from concordat.protocol.execution import MAX_OUTPUT_BYTES
+from concordat.protocol.evidence import PUBLIC_KINDS, EvidenceKind, decode_policy, is_private, kinds_named
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import FundingMode
 from concordat.protocol.order import OrderStatus, order_id, payment_digest
 from concordat.protocol.settlement import terms_hold
 
-__all__ = ["Terms", "check_disclosure", "check_order", "check_work"]
+__all__ = ["Terms", "check_disclosure", "check_order", "check_privacy", "check_work"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +78,29 @@ def check_order(offer: Offer, terms: Terms, ledger: Ledger, *, provider: Address
     _check_funding(offer, ledger)
 
 
+def check_privacy(offer: Offer, *, sealed: bool) -> None:
+    """Refuse an offer that came otherwise than its order's policy says.
+
+    Raises
+    ------
+    OrderError
+        ``SealRequired`` if a private one came in plain, ``SealUseless`` if one that others must see came sealed.
+    """
+    private = is_private(offer.order.evidence)
+    if private and not sealed:
+        raise OrderError(
+            "A private order's input is not sent in plain.",
+            code="SealRequired",
+            hint="Ask the provider for its key and seal the offer to that.",
+        )
+    if sealed and not private:
+        raise OrderError(
+            "What this order's evidence shows to others cannot be kept from them.",
+            code="SealUseless",
+            hint="Send it in plain, or ask for no evidence but your own word.",
+        )
+
+
 def check_disclosure(offer: Offer, ledger: Ledger) -> None:
     """Refuse to keep an input of somebody else's order unless the order is, or can be, paid for.
 
@@ -95,23 +116,17 @@ def check_disclosure(offer: Offer, ledger: Ledger) -> None:
 
 
 def check_work(offer: Offer, graph: Graph) -> None:
-    """Refuse an order whose input the program does not take, or whose output no delivery can carry.
+    """Refuse an order whose input the program does not take.
 
     Raises
     ------
     OrderError
-        If the input does not open the order's input root, or the output is too large.
+        If the input does not open the order's input root.
     InputError
         If the input is not one of the program's.
     """
     offer.opening.check(offer.order.input, graph.input_depth)
     check_input(graph, offer.opening.words)
-    if graph.output.words * WORD > MAX_OUTPUT_BYTES:
-        raise OrderError(
-            f"The model's output has {graph.output.words * WORD} bytes; {MAX_OUTPUT_BYTES} can be delivered.",
-            code="OutputSize",
-            hint="Choose a model with a smaller output.",
-        )
 
 
 def _can_settle(evidence: bytes, *, native: bool) -> bool:

@@ -36,8 +36,11 @@ from concordat.protocol.events import (
     DisputeOpened,
     LeafRevealed,
     Paid,
+    ResultOpened,
     Slashed,
 )
+from concordat.protocol.evidence import is_private
+from concordat.protocol.execution import carried_output
 from concordat.protocol.ledger import Ledger, Placed
 from concordat.protocol.messages import (
     CommitFind,
@@ -103,7 +106,7 @@ class Challenger:
         event, block = placed.event, placed.block
         if isinstance(event, Accepted):
             self.journal.set_item("order", to_hex(event.order_id), "known", {"order": to_wire(event.order)})
-        elif isinstance(event, Delivered):
+        elif isinstance(event, Delivered | ResultOpened):
             self._note_delivery(event, [block, placed.index])
         elif isinstance(event, Paid | Slashed | Cancelled):
             mine = isinstance(event, Slashed) and event.challenger == self.outbox.sender
@@ -111,9 +114,14 @@ class Challenger:
         elif isinstance(event, Move) and event.challenger == self.outbox.sender:
             self._note_move(event, [block, placed.index])
 
-    def _note_delivery(self, event: Delivered, place: list[int]) -> None:
-        """A salt once drawn stays: what was committed with it may still be on its way."""
+    def _note_delivery(self, event: Delivered | ResultOpened, place: list[int]) -> None:
+        """A salt once drawn stays: what was committed with it may still be on its way. A private result is looked at
+        when it is opened.
+        """
         key = to_hex(event.order_id)
+        order = self._order(key)
+        if isinstance(event, Delivered) and order is not None and is_private(order.evidence):
+            return
         known = self.journal.item("delivery", key)
         body: dict[str, Any] = {
             "trace_root": to_hex(event.trace_root),
@@ -204,7 +212,9 @@ class Challenger:
         honest = self._honest(order)
         if honest is None:
             return self._wait(key, "seen")
-        right = commit(honest[0]) == from_hex(body["trace_root"]) and honest[0].output == from_hex(body["output"])
+        root = commit(honest[0])
+        expected = root, carried_output(root, honest[0].output)
+        right = expected == (from_hex(body["trace_root"]), from_hex(body["output"]))
         self.journal.set_item("delivery", key, "honest" if right else "wrong")
         return 1
 

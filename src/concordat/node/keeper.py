@@ -1,8 +1,8 @@
 """The keeper: does what anybody may do so that nobody has to wait for anybody.
 
-Pays delivered orders whose window has passed, refunds orders nobody delivered, ends disputes whose mover fell silent,
-and returns bonds of disputes that were overtaken. Every order and dispute is looked at when something can be due, not
-before.
+Pays delivered orders whose window has passed, refunds orders nobody delivered, ends disputes whose mover and demands
+whose provider fell silent, and returns bonds of those that were overtaken. Every order, dispute and demand is looked at
+when something can be due, not before.
 """
 
 from __future__ import annotations
@@ -23,16 +23,30 @@ from concordat.protocol.events import (
     ChildPicked,
     ChildrenRevealed,
     Delivered,
+    DemandClosed,
+    Demanded,
     DisputeClosed,
     DisputeLost,
     DisputeOpened,
+    Event,
     Expired,
     LeafRevealed,
     Paid,
+    ResultOpened,
     Slashed,
+    Supplied,
 )
 from concordat.protocol.ledger import Ledger, Placed
-from concordat.protocol.messages import CloseDispute, Expire, Finalize, Message, TimeOut
+from concordat.protocol.messages import (
+    OPENING_PART,
+    CloseDemand,
+    CloseDispute,
+    Expire,
+    Finalize,
+    Message,
+    TimeOut,
+    TimeOutDemand,
+)
 from concordat.protocol.order import Order, OrderState, OrderStatus
 from concordat.storage.journal import Journal
 
@@ -64,7 +78,7 @@ class Keeper:
         """Look at new events, and at every order and dispute where something is due."""
         self._feed.take(self._note, undo=self._undo)
         now, done = self.ledger.now(), 0
-        for kind, tend in (("order", self._tend_order), ("dispute", self._tend_dispute)):
+        for kind, tend in (("order", self._tend_order), ("dispute", self._tend_dispute), ("demand", self._tend_demand)):
             for key, _, body in self.journal.items(kind, "open", due=now):
                 done += self._turns.take(f"{kind} {key}", partial(tend, key, body, now))
         return done
@@ -91,6 +105,19 @@ class Keeper:
             self.outbox.settle(key)
             if isinstance(event, DisputeLost):
                 self._set_due("order", to_hex(event.order_id), event.until, block)
+        else:
+            self._note_demand(event, block)
+
+    def _note_demand(self, event: Event, block: int) -> None:
+        if isinstance(event, Demanded):
+            body = {"deadline": event.deadline, "from": block}
+            key = f"{to_hex(event.order_id)}:{event.part}"
+            self.journal.set_item("demand", key, "open", body, due=event.deadline + 1, block=block)
+        elif isinstance(event, Supplied | ResultOpened | DemandClosed):
+            part = OPENING_PART if isinstance(event, ResultOpened) else event.part
+            self.journal.set_item("demand", f"{to_hex(event.order_id)}:{part}", "over", block=block)
+            if not isinstance(event, DemandClosed):
+                self._set_due("order", to_hex(event.order_id), event.until, block)
 
     def _set_due(self, kind: str, key: str, due: int, block: int) -> None:
         item = self.journal.item(kind, key)
@@ -100,14 +127,15 @@ class Keeper:
     def _end_order(self, key: str, block: int) -> None:
         self.journal.set_item("order", key, "closed", block=block)
         self.outbox.settle(key)
-        for dispute, _, _ in self.journal.items("dispute", "open"):
-            if dispute.startswith(key):
-                self.journal.set_item("dispute", dispute, "open", due=0, block=block)
+        for kind in ("dispute", "demand"):
+            for name, _, _ in self.journal.items(kind, "open"):
+                if name.startswith(key):
+                    self.journal.set_item(kind, name, "open", due=0, block=block)
 
     def _undo(self, block: int) -> int:
         """What blocks that are gone touched is looked at anew, and disputes are read again from their beginning."""
         first = block
-        for kind in ("order", "dispute"):
+        for kind in ("order", "dispute", "demand"):
             for key, _, body in self.journal.touched(kind, block):
                 self.journal.set_item(kind, key, "open", due=0)
                 first = min(first, body["from"])
@@ -140,33 +168,44 @@ class Keeper:
         return None, later
 
     def _tend_dispute(self, key: str, body: dict[str, Any], now: int) -> int:
-        order_key, challenger_key = key.split(":")
-        item = self.journal.item("order", order_key)
+        order, challenger = self._order(key), Address(from_hex(key.partition(":")[2], length=20))
+        due, late = TimeOut(order=order, challenger=challenger), CloseDispute(order=order, challenger=challenger)
+        return self._tend("dispute", key, body, now, due, late)
+
+    def _tend_demand(self, key: str, body: dict[str, Any], now: int) -> int:
+        order, part = self._order(key), int(key.partition(":")[2])
+        due, late = TimeOutDemand(order=order, part=part), CloseDemand(order=order, part=part)
+        return self._tend("demand", key, body, now, due, late)
+
+    def _order(self, key: str) -> Order:
+        item = self.journal.item("order", key.partition(":")[0])
         assert item is not None, "an order is accepted before it is disputed"
-        order, challenger = from_wire(Order, item[1]["order"]), Address(from_hex(challenger_key, length=20))
-        status = self.ledger.state(OrderId(from_hex(order_key))).status
+        return from_wire(Order, item[1]["order"])
+
+    def _tend(self, kind: str, key: str, body: dict[str, Any], now: int, due: Message, late: Message) -> int:
+        """End a dispute or demand whose clock has run out, or give its bond back where the order was slashed."""
+        status = self.ledger.state(OrderId(from_hex(key.partition(":")[0]))).status
         if status is OrderStatus.SLASHED:
-            return self._close(key, order, challenger, now)
+            return self._close(kind, key, late, now)
         if status.terminal:
-            self.journal.set_item("dispute", key, "over")
+            self.journal.set_item(kind, key, "over")
             return 0
         if status is OrderStatus.DELIVERED and now > body["deadline"]:
-            message = TimeOut(order=order, challenger=challenger)
-            self.outbox.send(f"timeout:{key}:{body['deadline']}", message, again=True)
-            self.journal.set_item("dispute", key, "open", due=now + LOOK_AGAIN)
+            self.outbox.send(f"timeout:{key}:{body['deadline']}", due, again=True)
+            self.journal.set_item(kind, key, "open", due=now + LOOK_AGAIN)
             return 1
-        self.journal.set_item("dispute", key, "open", due=max(body["deadline"] + 1, now + LOOK_AGAIN))
+        self.journal.set_item(kind, key, "open", due=max(body["deadline"] + 1, now + LOOK_AGAIN))
         return 0
 
-    def _close(self, key: str, order: Order, challenger: Address, now: int) -> int:
-        """Give the bond back; the challenger may have done so himself."""
+    def _close(self, kind: str, key: str, message: Message, now: int) -> int:
+        """Give the bond back; whose it is may have done so himself."""
         try:
-            self.outbox.send(f"close:{key}", CloseDispute(order=order, challenger=challenger), again=True)
+            self.outbox.send(f"close:{key}", message, again=True)
         except ProtocolError as error:
-            if error.code != "NoDispute":
+            if error.code not in ("NoDispute", "NoDemand"):
                 raise
-            self.journal.set_item("dispute", key, "over")
+            self.journal.set_item(kind, key, "over")
             self.outbox.settle(key)
             return 1
-        self.journal.set_item("dispute", key, "open", due=now + LOOK_AGAIN)  # the event ends it
+        self.journal.set_item(kind, key, "open", due=now + LOOK_AGAIN)  # the event ends it
         return 1

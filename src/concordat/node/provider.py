@@ -8,21 +8,35 @@ delivered is delivered, and one that a re-organisation threw out is delivered ag
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from concordat.client.offer import Offer
+from concordat.client.private import (
+    PrivateOffer,
+    SealingKey,
+    carries,
+    open_offer,
+    private_root,
+    seal_output,
+    seal_result,
+)
 from concordat.client.providers import Quote
 from concordat.client.public import PublicData
+from concordat.client.sealing import SealingPair
 from concordat.graph.evm import encode_native_proof
 from concordat.graph.execute import Execution, run
 from concordat.graph.intervals import validate
 from concordat.graph.ir import Graph
+from concordat.graph.openings import output_opening
 from concordat.graph.trace import trace_tree
-from concordat.node.admission import Terms, check_disclosure, check_order, check_work
+from concordat.node.admission import Terms, check_disclosure, check_order, check_privacy, check_work
 from concordat.node.feed import Feed
 from concordat.node.outbox import Outbox
 from concordat.node.recent import Recent
 from concordat.node.respondent import LOOK_AGAIN, Respondent
+from concordat.node.seals import SealKeys
+from concordat.node.supplier import Supplier
 from concordat.node.turns import Turns
 from concordat.primitives.encoding import ZERO32, from_hex, to_hex
 from concordat.primitives.errors import CorruptionError, InputError, NotFoundError, ProtocolError
@@ -30,8 +44,8 @@ from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Address, Bytes32, ModelId, OrderId
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.events import Accepted, Cancelled, Delivered, Expired, Paid, Slashed
-from concordat.protocol.evidence import EvidenceKind, decode_policy, kinds_named
-from concordat.protocol.execution import Result
+from concordat.protocol.evidence import EvidenceKind, decode_policy, is_private, kinds_named
+from concordat.protocol.execution import Result, carried_output
 from concordat.protocol.ledger import Ledger, Placed
 from concordat.protocol.messages import (
     Accept,
@@ -40,6 +54,7 @@ from concordat.protocol.messages import (
     Funding,
     FundingMode,
     Message,
+    Opening,
     Prove,
     Submit,
 )
@@ -69,6 +84,8 @@ class Provider:
         Prices and limits.
     native : callable
         Whether a model's native form is on chain, so that the contract itself can run it.
+    seals : SealKeys, optional
+        Keys to which clients seal private offers; without them none are taken.
     """
 
     def __init__(
@@ -80,6 +97,7 @@ class Provider:
         terms: Terms,
         *,
         native: Callable[[ModelId], bool] = lambda _: False,
+        seals: SealKeys | None = None,
     ) -> None:
         self.ledger = ledger
         self.journal = journal
@@ -87,11 +105,13 @@ class Provider:
         self.outbox = outbox
         self.terms = terms
         self.native = native
+        self.seals = seals
         self._feed = Feed(ledger, journal, "provider")
         self._turns = Turns()
         self._graphs: Recent[bytes, Graph] = Recent(GRAPHS)
         self._traces: Recent[bytes, tuple[bytes, MerkleTree]] = Recent(TRACES)
         self._respondent = Respondent(journal, outbox, self._offer, self._trace)
+        self._supplier = Supplier(journal, outbox, self._offer, self._trace, public.commitment)
 
     @property
     def address(self) -> Address:
@@ -120,15 +140,39 @@ class Provider:
         OrderError
             If it is not worth taking (`concordat.node.admission`).
         """
+        return self._take(offer, {"offer": to_wire(offer)}, sealed=False)
+
+    def private_offer(self, offer: PrivateOffer) -> OrderId:
+        """Take a sealed offer into the journal, as it came: in plain it is only ever in memory.
+
+        Raises
+        ------
+        OrderError
+            ``SealBroken`` if it does not open; else as for :meth:`offer`.
+        """
+        opened, _ = open_offer(offer, self._pairs(), self.ledger.domain)
+        return self._take(opened, {"sealed": to_wire(offer)}, sealed=True)
+
+    def sealing_key(self) -> SealingKey:
+        """The key to seal offers to; `NotFoundError` if this provider takes no private orders."""
+        if self.seals is None:
+            raise NotFoundError("This provider takes no private orders.", code="NoSealing")
+        return self.seals.announcement(self.ledger.now())
+
+    def _pairs(self) -> tuple[SealingPair, ...]:
+        return self.seals.pairs if self.seals is not None else ()
+
+    def _take(self, offer: Offer, body: dict[str, Any], *, sealed: bool) -> OrderId:
         name = order_id(offer.order, self.ledger.domain)
         if self.journal.item("offer", to_hex(name)) is None:
-            self._check(offer)
+            self._check(offer, sealed=sealed)
             with self.journal.write(f"take {to_hex(name)}"):
                 if self.journal.item("offer", to_hex(name)) is None:
-                    self.journal.set_item("offer", to_hex(name), "received", {"offer": to_wire(offer)})
+                    self.journal.set_item("offer", to_hex(name), "received", body)
         return name
 
-    def _check(self, offer: Offer) -> None:
+    def _check(self, offer: Offer, *, sealed: bool) -> None:
+        check_privacy(offer, sealed=sealed)
         native = self.native(offer.order.model)
         check_order(offer, self.terms, self.ledger, provider=self.address, native=native)
         check_work(offer, self.graph(offer.order.model))
@@ -161,10 +205,10 @@ class Provider:
         """Take every order and dispute one step further; returns how many things were done."""
         self._feed.take(self._note, undo=self._undo)
         done = 0
-        if self.journal.has("offer", *OPEN) or self._respondent.waits:
+        if self.journal.has("offer", *OPEN) or self._respondent.waits or self._supplier.waits:
             now = self.ledger.now()
             done = sum(map(self._take_turn, self.journal.items("offer", *OPEN, due=now)))
-            done += self._respondent.step(now)
+            done += self._respondent.step(now) + self._supplier.step(now)
         return done
 
     def _take_turn(self, item: tuple[str, str, dict[str, Any]]) -> int:
@@ -175,9 +219,15 @@ class Provider:
         """The offer of an item; where the journal does not have it, from its order and what the client disclosed."""
         if "offer" in body:
             return from_wire(Offer, body["offer"])
+        if "sealed" in body:
+            return self._unsealed(body)[0]
         order = from_wire(Order, body["order"])
         opening = self.public.opening(order.input, self.graph(order.model).input_depth)
         return Offer(order=order, funding=Funding(mode=FundingMode.AUTHORIZATION, signature=b""), opening=opening)
+
+    def _unsealed(self, body: dict[str, Any]) -> tuple[Offer, Bytes32]:
+        """The offer that came sealed, and the key to reply to."""
+        return open_offer(from_wire(PrivateOffer, body["sealed"]), self._pairs(), self.ledger.domain)
 
     def _begin(self, key: str, body: dict[str, Any]) -> int:
         offer = self._offer(body)
@@ -188,6 +238,8 @@ class Provider:
                 return 1
         try:
             result = self.work(offer)
+            if "sealed" in body:
+                result = self._seal(offer, self._unsealed(body)[1], result)
         except InputError as error:
             self._refuse(key, error.code, error.message)
             return 1
@@ -201,7 +253,28 @@ class Provider:
         # A trace begins with the input, which is public only where the client has signed that watchers may see it.
         public = EvidenceKind.FRAUD_PROVABLE in kinds_named(offer.order.evidence)
         root = self.publish(graph, execution) if public else self._keep(graph, execution)
-        return Result(trace_root=root, output=execution.output)
+        output = carried_output(root, execution.output)
+        if output != execution.output and not is_private(offer.order.evidence):
+            self.public.put_output(root, self._output(offer, root))
+        return Result(trace_root=root, output=output)
+
+    def _output(self, offer: Offer, root: Bytes32) -> Opening:
+        """The output of an execution at hand, opened against its trace root."""
+        trace, tree = self._traces.get(root, lambda: self._run(offer))
+        return output_opening(self.public.commitment(offer.order.model), trace, tree)
+
+    def _run(self, offer: Offer) -> tuple[bytes, MerkleTree]:
+        trace = self.execute(offer).trace
+        return trace, trace_tree(self.graph(offer.order.model), trace)
+
+    def _seal(self, offer: Offer, reply: Bytes32, result: Result) -> Result:
+        """The result as only the client can read it, and beside it what has no room in a submission."""
+        domain = self.ledger.domain
+        sealed = seal_result(result, offer, reply, domain)
+        if not carries(result):
+            name, output = order_id(offer.order, domain), self._output(offer, result.trace_root)
+            self.public.put_sealed(name, seal_output(output, reply, name, domain))
+        return sealed
 
     def execute(self, offer: Offer) -> Execution:
         """Run the model on the order's input."""
@@ -291,6 +364,7 @@ class Provider:
                 self._note_order(event, placed.block, *item)
         else:
             self._respondent.note(placed)
+            self._supplier.note(placed)
 
     def _note_order(
         self,
@@ -309,13 +383,14 @@ class Provider:
             self.journal.set_item("offer", key, "closed", block=block)
             self.outbox.settle(key)
             self._respondent.end(key, block)
+            self._supplier.end(key, block)
 
     def _undo(self, block: int) -> int:
         """What was accepted or delivered in blocks that are gone is looked at anew."""
         for key, stage, body in self.journal.touched("offer", block):
             if stage in ("delivered", "closed"):
                 self.journal.set_item("offer", key, "executed" if "result" in body else "received", due=0)
-        return self._respondent.undo(block)
+        return min(self._respondent.undo(block), self._supplier.undo(block))
 
     # -- disputes ----------------------------------------------------------------------------------------------------
 
@@ -323,14 +398,19 @@ class Provider:
         """Memory and tree behind a delivered result: at hand, published, or computed again."""
 
         def find() -> tuple[bytes, MerkleTree]:
-            graph = self.graph(offer.order.model)
-            try:
-                return self.public.trace(result.trace_root, graph)
-            except (NotFoundError, CorruptionError):
-                trace = self.execute(offer).trace
-            tree = trace_tree(graph, trace)
-            if tree.root != result.trace_root:
+            private = is_private(offer.order.evidence)
+            if not private:
+                with suppress(NotFoundError, CorruptionError):
+                    return self.public.trace(result.trace_root, self.graph(offer.order.model))
+            trace, tree = self._run(offer)
+            root = private_root(offer, tree.root, self._carried(offer, trace)) if private else tree.root
+            if root != result.trace_root:
                 raise NotFoundError("No trace leads to the delivered root.", code="TraceGone")
             return trace, tree
 
         return self._traces.get(result.trace_root, find)
+
+    def _carried(self, offer: Offer, trace: bytes) -> bytes:
+        graph = self.graph(offer.order.model)
+        execution = Execution(graph=graph, trace=trace)
+        return carried_output(trace_tree(graph, trace).root, execution.output)

@@ -41,7 +41,16 @@ from concordat.protocol.settlement import END_OF_TIME
 from concordat.protocol.state import Call, DemandState, Outcome, Rules, WorldState
 from concordat.protocol.vault import change, lock, unlock
 
-__all__ = ["close_demand", "demand", "open_result", "part_words", "parts_of", "supply", "time_out_demand"]
+__all__ = [
+    "close_demand",
+    "demand",
+    "open_result",
+    "opens_output",
+    "part_words",
+    "parts_of",
+    "supply",
+    "time_out_demand",
+]
 
 _MOST_DISPUTES = 2**13 - 1
 """What an order's slot can count, demands included."""
@@ -58,6 +67,12 @@ def part_words(model: ModelCommitment, part: int) -> tuple[int, int]:
     dimensions = Dimensions.unpack(model.dimensions)
     first = PART_WORDS * part
     return dimensions.output_start + first, min(dimensions.output_leaves - first, PART_WORDS)
+
+
+def opens_output(model: ModelCommitment, trace_root: bytes, opening: Opening) -> bool:
+    """Whether an opening shows exactly the output region of a trace: how a large output is told from another."""
+    dimensions = Dimensions.unpack(model.dimensions)
+    return _opens(trace_root, dimensions.output_start, dimensions.output_leaves, dimensions.trace_depth, opening)
 
 
 def demand(rules: Rules, world: WorldState, message: Demand, call: Call) -> Outcome:
@@ -97,7 +112,9 @@ def supply(rules: Rules, world: WorldState, message: Supply, call: Call) -> Outc
     require(world.order(key).status is OrderStatus.DELIVERED, "WrongStatus", order=key.hex())
     made = _answerable(world, key, order, part, call)
     check_openings(world, key, order, message.header, message.model)
-    require(_opens(message.header, message.model, part, message.words), "BadOpening", part=part)
+    first, count = part_words(message.model, part)
+    depth = Dimensions.unpack(message.model.dimensions).trace_depth
+    require(_opens(message.header.trace_root, first, count, depth, message.words), "BadOpening", part=part)
     # EFFECT
     world, until = _show(rules, world, key, order, part, made, call)
     # EVENT
@@ -175,13 +192,11 @@ def _answerable(world: WorldState, key: OrderId, order: Order, part: int, call: 
     return made
 
 
-def _opens(header: ResultHeader, model: ModelCommitment, part: int, words: Opening) -> bool:
-    first, count = part_words(model, part)
-    if len(words.words) != count or any(len(word) != 32 for word in words.words):
+def _opens(root: bytes, first: int, count: int, depth: int, opening: Opening) -> bool:
+    if len(opening.words) != count or any(len(word) != 32 for word in opening.words):
         return False
-    depth = Dimensions.unpack(model.dimensions).trace_depth
     try:
-        return range_root([leaf_hash(word) for word in words.words], first, depth, words.path) == header.trace_root
+        return range_root([leaf_hash(word) for word in opening.words], first, depth, opening.path) == root
     except VerificationError:
         return False
 
