@@ -1,4 +1,4 @@
-"""Constant tensors of an ONNX file: exactly as long as they claim, and finite."""
+"""Constant tensors of an ONNX file: exactly as long as they claim, and numbers (`rewrite` looks at infinite ones)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_tensor(tensor: onnx.TensorProto) -> Array:
     Raises
     ------
     ModelError
-        If its data lie in another file, do not fit its shape, are of no known type, or are not finite.
+        If its data lie in another file, do not fit its shape, are of no known type, or hold what is not a number.
     """
     label = tensor.name[:80]
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
@@ -62,9 +62,9 @@ def read_tensor(tensor: onnx.TensorProto) -> Array:
             hint="Constants are float, double, int64, int32, uint8, bool or string.",
         )
     array = _numbers(tensor, label, count)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and np.isnan(array).any():
         raise ModelError(
-            f"{label!r} holds a value that is not a number or infinite.",
+            f"{label!r} holds a value that is not a number.",
             code="NotFinite",
             hint="Train again; check the training data for gaps and the learning rate.",
         )

@@ -8,16 +8,27 @@ from dataclasses import replace
 import numpy as np
 
 from concordat.graph.onnx.batches import batch_first
+from concordat.graph.onnx.chains import fuse_curves
 from concordat.graph.onnx.constants import Array
+from concordat.graph.onnx.patterns import finite, known_patterns
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 
 __all__ = ["rewrite"]
 
+_INPUTS = {
+    **dict.fromkeys(("Add", "Div", "Equal", "Expand", "Gather", "MatMul", "Mul", "Pow", "Reshape", "Slice", "Sub"), 2),
+    **dict.fromkeys(("GRU", "LSTM", "RNN", "Where"), 3),
+    **dict.fromkeys(("Max", "Min", "Sum", "Mean", "Transpose"), 1),
+}
+"""Inputs without which the passes below need not look at an operator."""
 _PARTS = ("Add", "Exp", "Mul", "Neg")
 
 
 def rewrite(model: OnnxModel) -> OnnxModel:
-    """The model with Constant nodes as constants and spelt-out sigmoids as Sigmoid."""
+    """The model with Constant nodes as constants, spelt-out operators as such, and the batch in front."""
+    for node in model.nodes:
+        if len(node.inputs) < _INPUTS.get(node.op, 0) or not all(node.inputs[: _INPUTS.get(node.op, 0)]):
+            raise node.refuse(f"it needs {_INPUTS[node.op]} inputs")
     constants = dict(model.constants)
     nodes = []
     for node in model.nodes:
@@ -34,7 +45,8 @@ def rewrite(model: OnnxModel) -> OnnxModel:
             uses.subtract(node.inputs)
         else:
             kept.append(node)
-    return batch_first(replace(model, nodes=tuple(reversed(kept)), constants=constants))
+    folded = finite(replace(model, nodes=tuple(reversed(kept)), constants=constants))
+    return batch_first(fuse_curves(known_patterns(folded)))
 
 
 def _constant(node: OnnxNode) -> Array:

@@ -49,6 +49,10 @@ def _standard(node: OnnxNode, x: Array) -> Array:
 
 
 def _standardise(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
+    """``Standardise``: what a model spelt out (`concordat.graph.onnx.patterns`)."""
+    count = math.prod(inputs[0].shape[axis] for axis in _axes(node, inputs[0].ndim))
+    if any(share is not None and abs(share * count - 1) > 1e-4 for share in node.attributes["shares"]):
+        raise node.refuse(f"it takes the mean of {count} numbers by another factor than one over them")
     return [_standard(node, inputs[0])]
 
 
