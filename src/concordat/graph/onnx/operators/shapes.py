@@ -102,6 +102,25 @@ def _unsqueeze(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
     return [data]
 
 
+def _order(node: OnnxNode, dimensions: int) -> tuple[int, ...]:
+    order = tuple(int(axis) for axis in node.attributes.get("perm", range(dimensions)[::-1]))
+    if sorted(order) != list(range(dimensions)):
+        raise node.refuse(f"{order} is no order of {dimensions} axes")
+    return order
+
+
+def _transpose(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
+    return [np.transpose(inputs[0], _order(node, inputs[0].ndim))]
+
+
+def _lower_transpose(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
+    view, shape = lowering.numbers(node, values[0]), lowering.row_shape(node.inputs[0])
+    order = _order(node, len(shape) + 1)
+    if order[0] != 0:
+        raise node.refuse("it moves the batch from the front", code="UnsupportedOperator")
+    return [view.take(np.transpose(np.arange(view.n).reshape(shape), [axis - 1 for axis in order[1:]]))]
+
+
 def _axes(node: OnnxNode, inputs: Sequence[Array], default: list[int]) -> list[int]:
     given = node.attributes.get("axes")
     if given is None and len(inputs) > 1 and inputs[1].size:
@@ -179,5 +198,6 @@ OPERATORS = {
     "Identity": Operator(evaluate=_identity, lower=_lower_identity),
     "Reshape": Operator(evaluate=_reshape, lower=_lower_identity),
     "Squeeze": Operator(evaluate=_squeeze, lower=_lower_identity),
+    "Transpose": Operator(evaluate=_transpose, lower=_lower_transpose),
     "Unsqueeze": Operator(evaluate=_unsqueeze, lower=_lower_identity),
 }
