@@ -27,7 +27,7 @@ __all__ = ["Cursor", "EventFollower", "Read", "Reorganised", "SeenBlock"]
 DEPTH = 64
 """Blocks that a re-organisation is expected to reach back at most; a deeper one makes the follower begin anew."""
 MOST_BLOCKS = 50_000
-"""Blocks read by one poll."""
+"""Blocks below those near the head that one poll reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,8 @@ class EventFollower:
         Newest blocks that are not read yet.
     depth : int
         Blocks below the head whose hashes are checked and remembered.
+    most_blocks : int
+        Blocks read by one poll, besides those near the head.
     """
 
     def __init__(
@@ -102,9 +104,11 @@ class EventFollower:
         cursor: Cursor | None = None,
         confirmations: int = 0,
         depth: int = DEPTH,
+        most_blocks: int = MOST_BLOCKS,
     ) -> None:
         self._endpoint, self._addresses = endpoint, list(addresses)
         self._start, self._confirmations, self._depth = start, confirmations, max(depth, 1)
+        self._most_blocks = most_blocks
         self.cursor = cursor or Cursor(next=start)
 
     def poll(self) -> list[Read | Reorganised]:
@@ -168,7 +172,7 @@ class EventFollower:
         near = head - self._depth + 1
         first = self.cursor.next
         if first < near:
-            last = min(near - 1, first + MOST_BLOCKS - 1)
+            last = min(near - 1, first + self._most_blocks - 1)
             logs = fetch_logs(self._endpoint, self._addresses, first, last)
             block = self._endpoint.call("eth_getBlockByNumber", hex(last), False)
             if not block:

@@ -1,0 +1,185 @@
+"""Asking the index: orders, disputes, artifacts, agents and credits, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from concordat.chain.ledger import EvmLedger
+from concordat.client.home import Home
+from concordat.client.indexing import ChainIndexer, Indexer, LedgerIndexer, Report
+from concordat.primitives.encoding import to_hex
+from concordat.primitives.errors import NotFoundError
+from concordat.primitives.units import Address, Amount, ModelId, OrderId, Timestamp
+from concordat.protocol.artifact import ArtifactKind
+from concordat.protocol.ledger import Ledger
+from concordat.protocol.order import OrderStatus
+from concordat.storage.index.chain_index import ChainIndex
+from concordat.storage.index.happening import DisputeStatus
+from concordat.storage.index.query import Page, Query, find_page
+from concordat.storage.index.rows import (
+    AgentEntry,
+    ArtifactEntry,
+    CreditEntry,
+    DisputeEntry,
+    OrderEntry,
+    entry_of,
+)
+from concordat.storage.index.tables import ACCOUNT, AGENT, ARTIFACT, CREDIT, DISPUTE, ORDER
+
+__all__ = ["Search", "open_search"]
+
+Entry = TypeVar("Entry")
+
+
+class Search:
+    """What happened on one market, from the index; every question first reads on to the chain's head.
+
+    Pages have at most `limit` entries; `after` takes the cursor that the page before gave. Entries that come in between
+    two pages are neither repeated nor left out.
+
+    Parameters
+    ----------
+    indexer : Indexer
+        Keeps the index up to date.
+    follow : bool
+        Whether questions read on first; not if a process of its own does.
+    """
+
+    def __init__(self, indexer: Indexer, *, follow: bool = True) -> None:
+        self._indexer, self._follow = indexer, follow
+
+    @property
+    def index(self) -> ChainIndex:
+        """The tables."""
+        return self._indexer.index
+
+    def update(self, report: Report = lambda *_: None) -> int:
+        """Read on to the head; returns how many events were read."""
+        return self._indexer.update(report)
+
+    def rebuild(self, report: Report = lambda *_: None) -> int:
+        """Throw the index away and build it anew from the first block; returns how many events were read."""
+        with self.index.changing(self.index.progress()):
+            self.index.clear()
+        return self.update(report)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.index.close()
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def order(self, order: OrderId) -> OrderEntry:
+        """One order; `NotFoundError` if it was never accepted."""
+        self._read_on()
+        rows = self.index.database.fetch(ORDER, [bytes(order)])
+        if not rows:
+            raise NotFoundError(f"No order {to_hex(order)} was ever accepted.", code="UnknownOrder")
+        return cast(OrderEntry, entry_of(ORDER, rows[0]))
+
+    def orders(
+        self,
+        *,
+        client: Address | None = None,
+        provider: Address | None = None,
+        model: ModelId | None = None,
+        status: OrderStatus | Sequence[OrderStatus] = (),
+        since: Timestamp | None = None,
+        until: Timestamp | None = None,
+        newest_first: bool = True,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[OrderEntry]:
+        """Orders that were accepted at `since` or later and before `until`.
+
+        Raises
+        ------
+        InputError
+            ``BadCursor`` if the cursor is none of this very question, ``BadPageSize`` if the page is too large.
+        """
+        wanted = (status,) if isinstance(status, OrderStatus) else tuple(status)
+        query = Query(
+            table=ORDER,
+            equal=_given(client=client, provider=provider, model=model),
+            statuses=tuple(sorted({int(one) for one in wanted})),
+            since=since,
+            until=until,
+            newest_first=newest_first,
+            limit=limit,
+        )
+        return self._page(query, after, OrderEntry)
+
+    def disputes(
+        self,
+        *,
+        order: OrderId | None = None,
+        challenger: Address | None = None,
+        status: DisputeStatus | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[DisputeEntry]:
+        """Disputes and fraud proofs, newest first."""
+        equal = _given(order_id=order, challenger=challenger, status=status)
+        return self._page(Query(table=DISPUTE, equal=equal, limit=limit), after, DisputeEntry)
+
+    def artifacts(
+        self,
+        *,
+        kind: ArtifactKind | None = None,
+        owner: Address | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[ArtifactEntry]:
+        """Registered artifacts, newest first."""
+        equal = _given(kind=kind, owner=owner)
+        return self._page(Query(table=ARTIFACT, equal=equal, limit=limit), after, ArtifactEntry)
+
+    def agents(self, *, owner: Address | None = None, limit: int = 50, after: str | None = None) -> Page[AgentEntry]:
+        """Registered agents, newest first."""
+        return self._page(Query(table=AGENT, equal=_given(owner=owner), limit=limit), after, AgentEntry)
+
+    def credits(
+        self,
+        *,
+        account: Address | None = None,
+        order: OrderId | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[CreditEntry]:
+        """Changes of balances in the vault, newest first."""
+        equal = _given(account=account, order_id=order)
+        return self._page(Query(table=CREDIT, equal=equal, limit=limit), after, CreditEntry)
+
+    def total(self, account: Address) -> Amount:
+        """Sum of an account's credits."""
+        self._read_on()
+        rows = self.index.database.fetch(ACCOUNT, [bytes(account)])
+        return Amount(int(rows[0][1]) if rows else 0)
+
+    def _page(self, query: Query, after: str | None, kind: type[Entry]) -> Page[Entry]:
+        self._read_on()
+        rows, cursor = find_page(self.index.database, query, after=after)
+        return Page(items=tuple(cast(Entry, entry_of(query.table, row)) for row in rows), next=cursor)
+
+    def _read_on(self) -> None:
+        if self._follow:
+            self.update()
+
+
+def open_search(ledger: Ledger, home: Home | None) -> Search:
+    """The index of a ledger's market, in its home or in memory."""
+    if not isinstance(ledger, EvmLedger):
+        return Search(LedgerIndexer(ledger, ChainIndex(None, ledger.domain)))
+    place = home.index if home is not None else None
+    index = ChainIndex(place, ledger.domain, start=ledger.deployment.block)
+    return Search(ChainIndexer(ledger, index))
+
+
+def _given(**columns: Any) -> Mapping[str, bytes | int]:
+    """Columns for which there is a value, as a database takes them."""
+    return {
+        name: int(value) if isinstance(value, int) else bytes(value)
+        for name, value in columns.items()
+        if value is not None
+    }
