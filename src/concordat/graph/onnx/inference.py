@@ -77,7 +77,8 @@ def infer_inputs(model: OnnxModel, calibration: Rows, overrides: Overrides) -> I
         raise SchemaError(f"The model has no column {unknown[0]!r}.", code="UnknownColumn")
     usage = usage_of(model, feeds)
     rows = {name: rows[name] for name in names}
-    uniform = None if named or overrides or len(feeds) > 1 or width < _UNIFORM_WIDTH else _uniform(feeds[0], rows)
+    alike = not (named or overrides or len(feeds) > 1 or width < _UNIFORM_WIDTH)
+    uniform = _uniform(feeds[0], rows, {use.entries for use in usage}) if alike else None
     if uniform is not None:
         kind = ElementType.holding(*(int(x / uniform.step) for x in (uniform.minimum, uniform.maximum)))
         return InputPlan(columns=(uniform,), element_type=kind, feeds=feeds, rows=rows)
@@ -165,6 +166,8 @@ def _column(name: str, kind: str, values: Any, usage: Usage, override: Mapping[s
             hint="Give rows in which every column has values.",
         )
     gaps = kind.startswith("float") and (usage.fills_missing or present.size < numbers.size)
+    if usage.entries is not None and (present == np.rint(present)).all():
+        override = {"step": "1", "minimum": "0", "maximum": str(usage.entries - 1), **override}
     return _numeric(name, present, gaps, kind, override)
 
 
@@ -221,7 +224,7 @@ def decimals(values: Any) -> int | None:
     return None
 
 
-def _uniform(feed: Feed, rows: Mapping[str, Any]) -> NumericColumn | None:
+def _uniform(feed: Feed, rows: Mapping[str, Any], entries: set[int | None]) -> NumericColumn | None:
     """One run of alike 8- or 16-bit columns, for pixels and the like; None if they are not alike."""
     if feed.kind == "string":
         return None
@@ -235,6 +238,8 @@ def _uniform(feed: Feed, rows: Mapping[str, Any]) -> NumericColumn | None:
             return None
         places = 3
     low, high = Decimal(float(values.min())), Decimal(reach)
+    if places == 0 and len(entries) == 1 and (looked_up := entries.pop()) is not None:
+        low, high = Decimal(0), Decimal(looked_up - 1)
     step = Decimal(1).scaleb(-places)
     top = (high / step).to_integral_value() * step
     return NumericColumn(

@@ -38,6 +38,8 @@ class Usage:
     """Whether a gap is filled, or has a branch of its own."""
     numeric: bool = False
     """Whether anything computes with it."""
+    entries: int | None = None
+    """Length of the shortest table in which it is looked up."""
 
 
 def usage_of(model: OnnxModel, feeds: Sequence[Feed]) -> list[Usage]:
@@ -62,11 +64,19 @@ def usage_of(model: OnnxModel, feeds: Sequence[Feed]) -> list[Usage]:
                     usages[column].fills_missing = True
             continue
         for column in np.unique(np.concatenate([source.ravel() for source in sources])).tolist():
-            _record(usages[column], node)
+            _record(usages[column], node, _entries(node, model.constants))
     return usages
 
 
-def _record(usage: Usage, node: OnnxNode) -> None:
+def _entries(node: OnnxNode, constants: Mapping[str, Array]) -> int | None:
+    """Length of the constant table that a node looks something up in."""
+    table = {"Gather": 0, "OneHotRows": 1}.get(node.op)
+    return len(constants[node.inputs[table]]) if table is not None and node.inputs[table] in constants else None
+
+
+def _record(usage: Usage, node: OnnxNode, entries: int | None) -> None:
+    if entries is not None:
+        usage.entries = min(entries, usage.entries or entries)
     if node.op in _ENCODERS:
         usage.categories += [c for c in encoder_categories(node) if c not in usage.categories]
         usage.ignores_unknown &= node.op == "OneHotEncoder" and bool(node.attributes.get("zeros", 1))
