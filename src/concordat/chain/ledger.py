@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from concordat.chain.accounts import Signer
+from concordat.chain.accounts import Relayed, Signer, payer
 from concordat.chain.answers import Refusal, hex_bytes, member, quantity
 from concordat.chain.contracts import contract
 from concordat.chain.deployment import Deployment, read
@@ -83,6 +83,8 @@ class EvmLedger:
         """Let messages be sent from one more account."""
         with self._lock:
             self._signers[signer.address] = signer
+            if isinstance(signer, Relayed):  # who can price its transactions up
+                self._signers.setdefault(signer.relayer.address, payer(signer))
         return signer.address
 
     # -- sending -----------------------------------------------------------------------------------------------------
@@ -191,6 +193,9 @@ class EvmLedger:
             self.endpoint,
             [("DevToken", token, "allowance", (owner, self.vault)), ("DevToken", token, "nonces", (owner,))],
         )
+        if allowance < amount and isinstance(signer, Relayed):
+            self.sender.send(signer, token, contract("DevToken").call("approve", self.vault, amount))
+            allowance = amount
         if allowance >= amount:
             return contract("Vault").call("deposit", amount)
         deadline = self.now() + PERMIT_SECONDS
