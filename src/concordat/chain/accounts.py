@@ -13,7 +13,7 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from concordat.chain.keystore import open_keystore, seal_keystore
 from concordat.primitives.encoding import checksum_address, from_hex, to_hex
@@ -21,7 +21,16 @@ from concordat.primitives.errors import ConfigurationError, InputError, NotFound
 from concordat.primitives.signatures import address_of, public_key, recover, sign_digest
 from concordat.primitives.units import Address
 
-__all__ = ["DEVELOPMENT_MNEMONIC", "Account", "ExternalSigner", "Signer", "command_signer", "development_accounts"]
+__all__ = [
+    "DEVELOPMENT_MNEMONIC",
+    "Account",
+    "ExternalSigner",
+    "Relayed",
+    "Signer",
+    "command_signer",
+    "development_accounts",
+    "payer",
+]
 
 DEVELOPMENT_MNEMONIC = "test test test test test test test test test test test junk"
 """The phrase that development chains fund; it is public: never send real money there."""
@@ -40,6 +49,25 @@ class Signer(Protocol):
     def sign(self, digest: bytes) -> bytes:
         """``r ‖ s ‖ v`` over a 32-byte digest, low s, v 27 or 28."""
         ...
+
+
+@runtime_checkable
+class Relayed(Signer, Protocol):
+    """An account that is a contract: somebody else sends what it does."""
+
+    @property
+    def relayer(self) -> Signer:
+        """Who sends and pays."""
+        ...
+
+    def through(self, to: Address | None, data: bytes, value: int) -> tuple[Signer, Address, bytes]:
+        """What to send for a call of the account: by whom, to whom, with what data."""
+        ...
+
+
+def payer(signer: Signer) -> Signer:
+    """Who pays for a signer's transactions: itself, unless others bring them."""
+    return signer.relayer if isinstance(signer, Relayed) else signer
 
 
 class Account:

@@ -21,7 +21,7 @@ from dataclasses import replace
 from threading import Event
 from typing import Any
 
-from concordat.chain.accounts import Signer
+from concordat.chain.accounts import Relayed, Signer, payer
 from concordat.chain.answers import Refusal, quantity
 from concordat.chain.envelope import Call, Fees, SignedTransaction, call_of, sign_call
 from concordat.chain.nonces import NonceBook
@@ -86,7 +86,7 @@ class TransactionSender:
         Parameters
         ----------
         signer : Signer
-            Who sends it.
+            Who sends it; what a `Relayed` account does is brought by its relayer.
         to : Address or None
             Whom it calls; ``None`` creates a contract.
         data : bytes
@@ -101,6 +101,9 @@ class TransactionSender:
         Refusal
             If the estimate says that the call reverts; ``data`` holds the reason.
         """
+        if isinstance(signer, Relayed):
+            signer, to, data = signer.through(to, data, value)
+            value = 0
         sender, mark = signer.address, self._nonces.mark(signer.address)
         count, fees, limit = self._look(sender, to, data, value, gas)
         doubtful = self._nonces.missing(sender, count)
@@ -222,7 +225,7 @@ class TransactionSender:
 
         def dearer(last: SignedTransaction) -> SignedTransaction:
             assert signer is not None
-            replacement = self.reprice(last, signer)
+            replacement = self.reprice(last, payer(signer))
             if on_reprice is not None:
                 on_reprice(replacement)
             return replacement
@@ -262,7 +265,7 @@ class TransactionSender:
         except TransactionError as error:
             if error.code != "Underpriced" or signer is None:
                 raise
-            signed = self.reprice(signed, signer)
+            signed = self.reprice(signed, payer(signer))
             if on_reprice is not None:
                 on_reprice(signed)
             self.broadcast(signed.raw)
@@ -279,6 +282,9 @@ class TransactionSender:
         patience: Patience | None = None,
     ) -> dict[str, Any]:
         """Prepare, broadcast and wait; with another nonce when somebody else took this one."""
+        if isinstance(signer, Relayed):  # once: sent again, it is the same batch
+            signer, to, data = signer.through(to, data, value)
+            value = 0
         for attempt in range(SEND_ATTEMPTS):
             signed = self.prepare(signer, to, data, value=value, gas=gas)
             try:
