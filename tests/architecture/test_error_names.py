@@ -14,8 +14,9 @@ from concordat.primitives.hashing import keccak256
 from concordat.protocol.refusals import REFUSALS, refusal
 
 ROOT = Path(__file__).resolve().parents[2]
-PROTOCOL = ("Market", "Vault", "Court")
+PROTOCOL = ("Market", "Vault", "Court", "Replication")
 NEVER_MET = {
+    "CheckpointUnorderedInsertion": "raised where block numbers do not grow",
     "BadParameters": "raised by constructors only",
     "NotAuthorized": "raised to callers of functions that only the market or the court may call",
     "SafeERC20FailedOperation": "the settlement token answers falsely, which plain tokens do not",

@@ -31,7 +31,8 @@ from concordat.protocol.ledger import BURN_ADDRESS
 from concordat.protocol.memory import MemoryLedger
 from concordat.protocol.messages import Deposit, Message
 from concordat.protocol.order import OrderState
-from concordat.protocol.refusals import REFUSALS
+from concordat.protocol.panel_messages import PanelMessage
+from concordat.protocol.refusals import REFUSALS, REPLICATION_REFUSALS
 from concordat.protocol.state import Rules, Turn
 from concordat.testing.conversation import Conversation, Step
 from concordat.testing.stage import Actor
@@ -206,6 +207,8 @@ def test_conversations_reach_every_message_every_refusal_and_whole_dissections(c
                 if isinstance(event, LeafRevealed):
                     leaves.add((event.order_id, event.challenger))
                 dissected += isinstance(event, FraudProven) and (event.order_id, event.challenger) in leaves
-    assert {kind for kind, refused in reached if not refused} == set(get_args(Message))
-    assert set(REFUSALS) - {refused for _, refused in reached} <= {"TooManyDisputes", "AmountTooLarge"}
+    said = set(get_args(Message)) - set(get_args(PanelMessage))
+    assert {kind for kind, refused in reached if not refused} == said
+    elsewhere = REPLICATION_REFUSALS | {"TooManyDisputes", "AmountTooLarge", "JustTaken"}
+    assert set(REFUSALS) - {refused for _, refused in reached} <= elsewhere
     assert dissected >= 5

@@ -194,6 +194,25 @@ contract Court is ICourt, Demands {
     // -- views -------------------------------------------------------------------------------------------------------
 
     /// @inheritdoc ICourt
+    function elementIsWrong(
+        ModelCommitment calldata model,
+        bytes32 inputRoot,
+        bytes32 traceRoot,
+        ElementProof calldata proof
+    ) external pure returns (bool) {
+        return Element.isWrong(model, inputRoot, traceRoot, proof);
+    }
+
+    /// @inheritdoc ICourt
+    function outputIsWrong(ModelCommitment calldata model, bytes32 traceRoot, OutputProof calldata proof)
+        external
+        pure
+        returns (bool)
+    {
+        return Element.outputIsWrong(model, traceRoot, proof);
+    }
+
+    /// @inheritdoc ICourt
     function dispute(bytes32 orderId, address challenger) external view returns (Dispute memory) {
         return _disputes[orderId][challenger].unpack();
     }

@@ -103,6 +103,20 @@ interface ICourt {
     /// @notice Anyone returns the bond of a dispute whose order was slashed through another challenge.
     function closeDispute(Order calldata order, address challenger) external;
 
+    /// @notice Whether an element of a trace is not what its node makes of its operands: what `proveElement` judges.
+    function elementIsWrong(
+        ModelCommitment calldata model,
+        bytes32 inputRoot,
+        bytes32 traceRoot,
+        ElementProof calldata proof
+    ) external view returns (bool);
+
+    /// @notice Whether an output is not the output region of a trace: what `proveOutput` judges.
+    function outputIsWrong(ModelCommitment calldata model, bytes32 traceRoot, OutputProof calldata proof)
+        external
+        view
+        returns (bool);
+
     /// @notice One challenger's dispute on an order.
     function dispute(bytes32 orderId, address challenger) external view returns (Dispute memory);
 

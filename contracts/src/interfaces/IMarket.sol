@@ -28,6 +28,8 @@ interface IMarket {
     error NotProvider();
     /// @notice The last second for acceptance has passed.
     error OfferExpired();
+    /// @notice An open order is not delivered in the second in which it was taken.
+    error JustTaken();
     /// @notice Times out of order, no price, no window, or an empty policy.
     error BadTerms();
     /// @notice The order does not stand where this needs it.
@@ -64,6 +66,15 @@ interface IMarket {
     /// @param mode `FundingMode`: 0 an ERC-3009 authorisation whose nonce is the order id, 1 the client's free balance.
     /// @param signature `r ‖ s ‖ v`, or in mode 1 whatever the client's ERC-1271 account accepts.
     function accept(Order calldata order, uint8 mode, bytes calldata signature) external;
+
+    /// @notice A provider takes an order that names nobody. From then on it is the order with his address filled in, under
+    /// the id of that; under the id that the client signed, and that pays, only `TAKEN` and the taker are kept. It cannot be
+    /// delivered in the same transaction, not even in the same second: whoever saw the result on its way could
+    /// otherwise take the order in front of its author, and deliver his work.
+    /// @param order The order with the sender as its provider.
+    /// @param mode `FundingMode`.
+    /// @param signature Of the client, over the order without provider.
+    function acceptOpen(Order calldata order, uint8 mode, bytes calldata signature) external;
 
     /// @notice The provider hands over the result of a funded order.
     /// @param order The order.

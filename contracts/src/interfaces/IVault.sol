@@ -3,9 +3,9 @@ pragma solidity ^0.8.28;
 
 /// @title Money of one market: escrow, bonds and pull credits in one settlement token
 /// @notice `token.balanceOf(vault) = Σ free + Σ locked + Σ price of orders that are FUNDED or DELIVERED`, plus tokens
-/// sent by accident, which count for nobody. There is no owner. Only the market and the court, both fixed at deployment,
-/// move balances between accounts; only an account itself withdraws its free balance. Burned amounts are credited to
-/// 0x…dEaD. The token must be a plain ERC-20 with ERC-3009 and ERC-2612: no fee on transfer, no rebasing.
+/// sent by accident, which count for nobody. There is no owner. Only the market and the bondholders (court and
+/// replication), all fixed at deployment, move balances between accounts; only an account itself withdraws its free
+/// balance. Burned amounts are credited to 0x…dEaD. The token must be a plain ERC-20 with ERC-3009 and ERC-2612: no fee on transfer, no rebasing.
 interface IVault {
     /// @notice Tokens came into an account's free balance.
     event Deposited(address indexed account, uint256 amount);
@@ -22,7 +22,7 @@ interface IVault {
     error AmountTooLarge();
     /// @notice The client's signature does not verify.
     error BadSignature();
-    /// @notice The caller is neither the market nor the court, or not the one of the two that may do this.
+    /// @notice The caller is neither the market nor a bondholder, or not the one of them that may do this.
     error NotAuthorized();
 
     /// @notice How an order is paid for and secured.
@@ -76,14 +76,14 @@ interface IVault {
         uint256 burned
     ) external;
 
-    /// @notice Court only: locks a challenger's bond.
+    /// @notice Bondholders only: locks a bond or stake.
     function lock(address account, uint256 amount) external;
 
-    /// @notice Court only: gives a challenger's bond back.
+    /// @notice Bondholders only: gives back some of what the caller has locked.
     function unlock(address account, uint256 amount) external;
 
-    /// @notice Court only: a lost bond pays the provider's costs, and the rest is burned.
-    function forfeit(address challenger, address provider, uint256 toProvider, uint256 burned) external;
+    /// @notice Bondholders only: of what the caller has locked, some goes to somebody's free balance, some is burned.
+    function forfeit(address account, address beneficiary, uint256 toBeneficiary, uint256 burned) external;
 
     /// @notice Free and locked balance of an account.
     function balance(address account) external view returns (uint128 free, uint128 locked);
@@ -96,6 +96,9 @@ interface IVault {
 
     /// @notice The court that may move balances.
     function court() external view returns (address);
+
+    /// @notice The contract that keeps the replicas' stakes here; zero for none.
+    function replication() external view returns (address);
 
     /// @notice Semantic version of this contract.
     function version() external pure returns (string memory);

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {IEvidence} from "../interfaces/IEvidence.sol";
 import {IMarket} from "../interfaces/IMarket.sol";
+import {IReplication} from "../interfaces/IReplication.sol";
 import {IVault} from "../interfaces/IVault.sol";
 import {OrderDomain} from "../types/OrderDomain.sol";
 import {OrderSlot, OrderSlots} from "../types/OrderSlot.sol";
@@ -77,15 +78,28 @@ contract Market is IMarket, OrderDomain {
     }
 
     /// @inheritdoc IMarket
+    function acceptOpen(Order calldata order, uint8 mode, bytes calldata signature) external {
+        // CHECK
+        bytes32 id = _checkOffer(order);
+        bytes32 openId = _openOrderId(order);
+        if (OrderSlot.unwrap(_orders[openId]) != 0) revert WrongStatus();
+        // EFFECT
+        _orders[openId] = OrderSlots.taken(order.provider);
+        _orders[id] = OrderSlots.fundedNow();
+        // EVENT
+        emit Accepted(id, order.client, order.provider, order);
+        VAULT.fund(_funding(openId, order, mode), signature);
+    }
+
+    /// @inheritdoc IMarket
     function submit(Order calldata order, bytes32 traceRoot, bytes calldata output) external {
         bytes32 id = _orderId(order);
         // CHECK
         if (msg.sender != order.provider) revert NotProvider();
-        if (_orders[id].status() != OrderStatus.FUNDED) revert WrongStatus();
-        if (block.timestamp > order.deliverBy) revert DeliveryLate();
+        _checkFunded(_orders[id], order);
         _checkSize(output);
         // EFFECT, EVENT
-        _deliver(id, order, traceRoot, output);
+        _checkSealed(id, order, _deliver(id, order, traceRoot, output));
     }
 
     /// @inheritdoc IMarket
@@ -100,9 +114,10 @@ contract Market is IMarket, OrderDomain {
         bytes32 id = _checkOffer(order);
         // EFFECT, EVENT
         emit Accepted(id, order.client, order.provider, order);
-        _deliver(id, order, traceRoot, output);
+        uint256 commitment = _deliver(id, order, traceRoot, output);
         VAULT.fund(_funding(id, order, mode), signature);
         _checkSize(output);
+        _checkSealed(id, order, commitment);
     }
 
     // -- evidence ----------------------------------------------------------------------------------------------------
@@ -120,8 +135,7 @@ contract Market is IMarket, OrderDomain {
             uint256 commitment = OrderSlots.commit(id, order.provider, traceRoot, outputHash);
             if (commitment != slot.commitment()) revert WrongResult();
         } else {
-            if (slot.status() != OrderStatus.FUNDED) revert WrongStatus();
-            if (block.timestamp > order.deliverBy) revert DeliveryLate();
+            _checkFunded(slot, order);
             _checkSize(output);
         }
         _checkEvidence(id, order, kind, output, proof);
@@ -281,7 +295,7 @@ contract Market is IMarket, OrderDomain {
 
     /// @inheritdoc IMarket
     function version() external pure returns (string memory) {
-        return "1.0.0";
+        return "1.1.0";
     }
 
     // -- steps -------------------------------------------------------------------------------------------------------
@@ -290,11 +304,18 @@ contract Market is IMarket, OrderDomain {
         if (msg.sender != order.provider) revert NotProvider();
         if (block.timestamp > order.acceptBy) revert OfferExpired();
         bool windowFits = order.window > 0 && uint256(order.deliverBy) + order.window <= type(uint32).max;
-        if (order.acceptBy > order.deliverBy || order.price == 0 || order.evidence == 0 || !windowFits) {
+        if (order.acceptBy > order.deliverBy || order.price == 0 || !order.evidence.hasClause() || !windowFits) {
             revert BadTerms();
         }
         id = _orderId(order);
         if (OrderSlot.unwrap(_orders[id]) != 0) revert WrongStatus();
+    }
+
+    /// @dev An order that was accepted under its own id has no time in its slot.
+    function _checkFunded(OrderSlot slot, Order calldata order) private view {
+        if (slot.status() != OrderStatus.FUNDED) revert WrongStatus();
+        if (block.timestamp > order.deliverBy) revert DeliveryLate();
+        if (block.timestamp <= slot.until()) revert JustTaken();
     }
 
     function _checkSize(bytes calldata output) private pure {
@@ -317,12 +338,23 @@ contract Market is IMarket, OrderDomain {
         if (!SignatureChecker.isValidSignatureNowCalldata(party, digest, signature)) revert BadSignature();
     }
 
-    function _deliver(bytes32 id, Order calldata order, bytes32 traceRoot, bytes calldata output) private {
+    function _deliver(bytes32 id, Order calldata order, bytes32 traceRoot, bytes calldata output)
+        private
+        returns (uint256 commitment)
+    {
         uint256 until = block.timestamp + order.window;
+        commitment = OrderSlots.commit(id, order.provider, traceRoot, keccak256(output));
         // EFFECT
-        _orders[id] = OrderSlots.delivered(until, OrderSlots.commit(id, order.provider, traceRoot, keccak256(output)));
+        _orders[id] = OrderSlots.delivered(until, commitment);
         // EVENT
         emit Delivered(id, order.provider, traceRoot, output, uint40(until));
+    }
+
+    /// @dev A result that replicas are to agree with must be the one that was sealed before they were drawn.
+    function _checkSealed(bytes32 id, Order calldata order, uint256 commitment) private {
+        if (!order.evidence.names(uint256(EvidenceKind.REPLICATED))) return;
+        address replication = _modules[uint256(EvidenceKind.REPLICATED)];
+        if (replication != address(0)) IReplication(replication).delivering(id, order.evidence, commitment);
     }
 
     /// @dev From offer to payment; everything is undone if the evidence does not hold.

@@ -39,6 +39,21 @@ abstract contract OrderDomain {
         return _digest(structHash);
     }
 
+    /// @dev Id of the open order that this one is once its provider is filled in: what the client signed.
+    function _openOrderId(Order calldata order) internal view returns (bytes32) {
+        bytes32 typehash = ORDER_TYPEHASH;
+        bytes32 structHash;
+        // As above, with zero in the provider's place.
+        assembly ("memory-safe") {
+            let at := mload(0x40)
+            mstore(at, typehash)
+            calldatacopy(add(at, 0x20), order, 0x1a0)
+            mstore(add(at, 0x40), 0)
+            structHash := keccak256(at, 0x1c0)
+        }
+        return _digest(structHash);
+    }
+
     /// @dev EIP-712 digest of a struct hash in the market's domain.
     function _digest(bytes32 structHash) internal view returns (bytes32 digest) {
         bytes32 separator = block.chainid == CHAIN_ID ? SEPARATOR : _buildSeparator(VERIFYING_MARKET);

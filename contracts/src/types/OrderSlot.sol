@@ -26,6 +26,17 @@ library OrderSlots {
         return uint256(keccak256(abi.encode(orderId, provider, traceRoot, outputHash))) >> 56;
     }
 
+    /// @notice Slot of an open order that a provider has just taken: it is not delivered in this very second.
+    function fundedNow() internal view returns (OrderSlot) {
+        return OrderSlot.wrap((uint256(OrderStatus.FUNDED) << 253) | (uint256(uint32(block.timestamp)) << 200));
+    }
+
+    /// @notice What is left under the id of an open order that was taken: when, and in the commitment's place by whom.
+    function taken(address provider) internal view returns (OrderSlot) {
+        uint256 head = (uint256(OrderStatus.TAKEN) << 253) | (uint256(uint32(block.timestamp)) << 200);
+        return OrderSlot.wrap(head | uint160(provider));
+    }
+
     /// @notice Slot of an order that was just funded.
     function funded() internal pure returns (OrderSlot) {
         return OrderSlot.wrap(uint256(OrderStatus.FUNDED) << 253);
@@ -67,7 +78,7 @@ library OrderSlots {
         return (OrderSlot.unwrap(slot) >> 232) & MAX_DISPUTES;
     }
 
-    /// @notice First second after the window, or the second in which the order ended.
+    /// @notice First second after the window; or the second in which the order ended, or an open one was taken.
     function until(OrderSlot slot) internal pure returns (uint256) {
         return uint32(OrderSlot.unwrap(slot) >> 200);
     }

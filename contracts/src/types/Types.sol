@@ -5,7 +5,7 @@ pragma solidity ^0.8.28;
 struct Order {
     /// Who pays.
     address client;
-    /// Who does the work.
+    /// Who does the work; zero while an open order waits for somebody.
     address provider;
     /// What the provider gets.
     uint96 price;
@@ -21,7 +21,7 @@ struct Order {
     bytes32 model;
     /// Root of the salted input tree.
     bytes32 input;
-    /// Policy: one clause (a mask of evidence kinds) per non-zero byte.
+    /// Policy: one clause (a mask of evidence kinds) per non-zero byte; the last byte counts replicas.
     bytes32 evidence;
     /// Hash naming steward, epoch and input source of the on-chain effect; zero for none.
     bytes32 effect;
@@ -39,7 +39,9 @@ enum OrderStatus {
     PAID,
     EXPIRED,
     CANCELLED,
-    SLASHED
+    SLASHED,
+    /// An open order that somebody took: it lives on under the id with his address filled in.
+    TAKEN
 }
 
 /// @notice Where the price comes from: an EIP-3009 authorisation of the client, or his free balance in the vault.

@@ -28,26 +28,29 @@ contract Vault is IVault {
     IERC20 private immutable TOKEN;
     address private immutable MARKET;
     address private immutable COURT;
+    address private immutable REPLICATION;
 
     mapping(address account => uint256 freeAndLocked) private _accounts;
 
     modifier onlyMarket() {
-        _only(MARKET);
+        if (msg.sender != MARKET) revert NotAuthorized();
         _;
     }
 
-    modifier onlyCourt() {
-        _only(COURT);
+    modifier onlyBondholders() {
+        if (msg.sender != COURT && msg.sender != REPLICATION) revert NotAuthorized();
         _;
     }
 
     /// @param token_ The settlement token.
     /// @param market_ Address at which the market will be deployed.
     /// @param court_ Address at which the court will be deployed.
-    constructor(IERC20 token_, address market_, address court_) {
+    /// @param replication_ Address at which the replicas' contract will be deployed; zero for none.
+    constructor(IERC20 token_, address market_, address court_, address replication_) {
         TOKEN = token_;
         MARKET = market_;
         COURT = court_;
+        REPLICATION = replication_;
     }
 
     // -- everybody ---------------------------------------------------------------------------------------------------
@@ -129,22 +132,25 @@ contract Vault is IVault {
         _credit(BURN, burned);
     }
 
-    // -- court -------------------------------------------------------------------------------------------------------
+    // -- court and replication ---------------------------------------------------------------------------------------
 
     /// @inheritdoc IVault
-    function lock(address account, uint256 amount) external onlyCourt {
+    function lock(address account, uint256 amount) external onlyBondholders {
         _lock(account, amount);
     }
 
     /// @inheritdoc IVault
-    function unlock(address account, uint256 amount) external onlyCourt {
+    function unlock(address account, uint256 amount) external onlyBondholders {
         _pay(account, 0, amount);
     }
 
     /// @inheritdoc IVault
-    function forfeit(address challenger, address provider, uint256 toProvider, uint256 burned) external onlyCourt {
-        _accounts[challenger] -= toProvider + burned;
-        _credit(provider, toProvider);
+    function forfeit(address account, address beneficiary, uint256 toBeneficiary, uint256 burned)
+        external
+        onlyBondholders
+    {
+        _accounts[account] -= toBeneficiary + burned;
+        _credit(beneficiary, toBeneficiary);
         _credit(BURN, burned);
     }
 
@@ -172,15 +178,16 @@ contract Vault is IVault {
     }
 
     /// @inheritdoc IVault
+    function replication() external view returns (address) {
+        return REPLICATION;
+    }
+
+    /// @inheritdoc IVault
     function version() external pure returns (string memory) {
-        return "1.0.0";
+        return "1.1.0";
     }
 
     // -- how money moves ---------------------------------------------------------------------------------------------
-
-    function _only(address caller) private view {
-        if (msg.sender != caller) revert NotAuthorized();
-    }
 
     function _deposit(uint256 amount) private {
         // CHECK

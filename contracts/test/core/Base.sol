@@ -3,12 +3,15 @@ pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Court} from "../../src/court/Court.sol";
+import {Replication} from "../../src/court/Replication.sol";
+import {ICourt} from "../../src/interfaces/ICourt.sol";
 import {IEvidence} from "../../src/interfaces/IEvidence.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
+import {ReplicationParameters} from "../../src/interfaces/IReplication.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
 import {Market} from "../../src/market/Market.sol";
 import {DevToken} from "../../src/testing/DevToken.sol";
-import {Order, OrderStatus} from "../../src/types/Types.sol";
+import {EvidenceKind, Order, OrderStatus} from "../../src/types/Types.sol";
 import {Vault} from "../../src/vault/Vault.sol";
 import {Test} from "../Vm.sol";
 
@@ -36,6 +39,11 @@ abstract contract Base is Test {
     uint8 internal constant NATIVE = 0;
     uint8 internal constant FRAUD_PROVABLE = 1;
     uint8 internal constant VALIDITY = 2;
+    uint96 internal constant TICKET = 5_000_000;
+    uint32 internal constant DRAW_DELAY = 4;
+    uint32 internal constant COMMIT_TIME = 300;
+    uint32 internal constant REVEAL_TIME = 300;
+    uint32 internal constant UNBONDING = 8 days;
     bytes32 internal constant TRACE_ROOT = keccak256("trace root");
 
     address internal client = vm.addr(CLIENT_KEY);
@@ -48,6 +56,8 @@ abstract contract Base is Test {
     Vault internal vault;
     Market internal market;
     Court internal court;
+    /// @dev Of the deployment made last.
+    Replication internal replication;
 
     function setUp() public virtual {
         vm.warp(START);
@@ -73,11 +83,27 @@ abstract contract Base is Test {
         uint256 nonce = vm.getNonce(address(this));
         address marketAt = vm.computeCreateAddress(address(this), nonce + 1);
         address courtAt = vm.computeCreateAddress(address(this), nonce + 2);
-        vault_ = new Vault(settlementToken, marketAt, courtAt);
+        address replicationAt = vm.computeCreateAddress(address(this), nonce + 3);
+        modules[uint256(EvidenceKind.REPLICATED)] = replicationAt;
+        vault_ = new Vault(settlementToken, marketAt, courtAt, replicationAt);
         market_ = new Market(IVault(address(vault_)), courtAt, 25, 50, 25, modules);
         court_ = new Court(IMarket(address(market_)), IVault(address(vault_)), MOVE_TIME, RESPONDENT_COST, 10);
+        replication = new Replication(
+            IMarket(address(market_)), IVault(address(vault_)), ICourt(address(court_)), replicationParameters()
+        );
         assertEq(address(market_), marketAt, "market's address was predicted");
         assertEq(address(court_), courtAt, "court's address was predicted");
+        assertEq(address(replication), replicationAt, "replication's address was predicted");
+    }
+
+    function replicationParameters() internal pure returns (ReplicationParameters memory) {
+        return ReplicationParameters({
+            ticket: TICKET,
+            drawDelay: DRAW_DELAY,
+            commitTime: COMMIT_TIME,
+            revealTime: REVEAL_TIME,
+            unbonding: UNBONDING
+        });
     }
 
     // -- orders ------------------------------------------------------------------------------------------------------

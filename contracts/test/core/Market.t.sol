@@ -5,7 +5,7 @@ import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
 import {Market} from "../../src/market/Market.sol";
-import {Order, OrderStatus} from "../../src/types/Types.sol";
+import {EvidenceKind, Order, OrderStatus} from "../../src/types/Types.sol";
 import {Base} from "./Base.sol";
 
 /// @dev Accepting, delivering and proving, row by row of the rules.
@@ -292,9 +292,9 @@ contract MarketTest is Base {
     }
 
     function test_prove_ofAKindWithoutModule_isRefused(uint8 kind) public {
-        vm.assume(kind != NATIVE && kind != VALIDITY);
+        vm.assume(kind != NATIVE && kind != VALIDITY && kind != uint8(EvidenceKind.REPLICATED));
         Order memory order = someOrder();
-        order.evidence = bytes32(type(uint256).max);
+        order.evidence = policy(0xff, 1 << NATIVE);
         deliver(order);
         vm.expectRevert(IMarket.NoModule.selector);
         market.prove(order, kind, output, TRACE_ROOT, output);
@@ -408,7 +408,7 @@ contract MarketTest is Base {
         assertTrue(market.module(NATIVE) != address(0), "a module");
         assertEq(market.module(FRAUD_PROVABLE), address(0), "no module");
         assertEq(market.module(200), address(0), "no such kind");
-        assertEq(market.version(), "1.0.0", "version");
+        assertEq(market.version(), "1.1.0", "version");
     }
 
     // -- steps -------------------------------------------------------------------------------------------------------

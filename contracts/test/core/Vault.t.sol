@@ -151,7 +151,8 @@ contract VaultTest is Base {
         assertEq(vault.token(), address(token), "token");
         assertEq(vault.market(), address(market), "market");
         assertEq(vault.court(), address(court), "court");
-        assertEq(vault.version(), "1.0.0", "version");
+        assertEq(vault.version(), "1.1.0", "version");
+        assertEq(vault.replication(), address(replication), "replication");
     }
 
     function total() private view returns (uint256) {

@@ -59,7 +59,7 @@ def deploy(
         If the token has no EIP-712 domain that can be read.
     """
     parameters = parameters or Parameters()
-    names = [*(["DevToken"] if token is None else []), "NativeExecutor", "Vault", "Market", "Court"]
+    names = [*(["DevToken"] if token is None else []), "NativeExecutor", "Vault", "Market", "Court", "Replication"]
     names += ["Artifacts", "Agents", "Checkpoints"]
     count, head = endpoint.batch(
         [("eth_getTransactionCount", [to_hex(signer.address), "pending"]), ("eth_blockNumber", [])]
@@ -88,6 +88,7 @@ def _described(endpoint: Endpoint, at: dict[str, Address], block: int, parameter
         market=at["Market"],
         court=at["Court"],
         native=at["NativeExecutor"],
+        replication=at["Replication"],
         artifacts=at["Artifacts"],
         agents=at["Agents"],
         checkpoints=at["Checkpoints"],
@@ -96,14 +97,14 @@ def _described(endpoint: Endpoint, at: dict[str, Address], block: int, parameter
 
 
 def _arguments(name: str, at: dict[str, Address], parameters: Parameters) -> tuple[Any, ...]:
-    modules = [
-        at.get("NativeExecutor", ZERO_ADDRESS) if kind is EvidenceKind.NATIVE else ZERO_ADDRESS for kind in EvidenceKind
-    ]
+    checkers = {EvidenceKind.NATIVE: "NativeExecutor", EvidenceKind.REPLICATED: "Replication"}
+    modules = [at.get(checkers.get(kind, ""), ZERO_ADDRESS) for kind in EvidenceKind]
     p = parameters
     arguments: dict[str, tuple[Any, ...]] = {
-        "Vault": (at["DevToken"], at["Market"], at["Court"]),
+        "Vault": (at["DevToken"], at["Market"], at["Court"], at["Replication"]),
         "Market": (at["Vault"], at["Court"], p.no_show_share, p.slash_challenger, p.slash_client, modules),
         "Court": (at["Market"], at["Vault"], p.move_time, p.respondent_cost, p.dispute_price_share),
+        "Replication": (at["Market"], at["Vault"], at["Court"], p),
     }
     return arguments.get(name, ())
 

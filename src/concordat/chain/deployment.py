@@ -53,6 +53,8 @@ class Deployment:
     """Judges disputes."""
     native: Address
     """Runs whole models on chain."""
+    replication: Address
+    """Keeps the pool of replicas, and says whether those that were drawn agree."""
     artifacts: Address
     """Registry of models and data sets."""
     agents: Address
@@ -136,6 +138,7 @@ class Deployment:
             ("Vault", self.vault, "token", (), self.token),
             ("Vault", self.vault, "market", (), self.market),
             ("Vault", self.vault, "court", (), self.court),
+            ("Vault", self.vault, "replication", (), self.replication),
             ("Market", self.market, "vault", (), self.vault),
             ("Market", self.market, "court", (), self.court),
             ("Market", self.market, "shares", (), self._shares()),
@@ -143,11 +146,15 @@ class Deployment:
             ("Court", self.court, "market", (), self.market),
             ("Court", self.court, "vault", (), self.vault),
             ("Court", self.court, "parameters", (), self._clocks()),
+            ("Replication", self.replication, "market", (), self.market),
+            ("Replication", self.replication, "vault", (), self.vault),
+            ("Replication", self.replication, "court", (), self.court),
+            ("Replication", self.replication, "parameters", (), self._panel_numbers()),
             ("DevToken", self.token, "DOMAIN_SEPARATOR", (), self.token_domain.separator()),
         ]
+        modules = {EvidenceKind.NATIVE: self.native, EvidenceKind.REPLICATED: self.replication}
         for kind in EvidenceKind:
-            module = self.native if kind is EvidenceKind.NATIVE else ZERO_ADDRESS
-            expected.append(("Market", self.market, "module", (kind,), module))
+            expected.append(("Market", self.market, "module", (kind,), modules.get(kind, ZERO_ADDRESS)))
         found = read(endpoint, [(name, address, function, args) for name, address, function, args, _ in expected])
         for (name, address, function, _, wanted), got in zip(expected, found, strict=True):
             if got != wanted:
@@ -159,6 +166,7 @@ class Deployment:
             ("Market", self.market),
             ("Court", self.court),
             ("NativeExecutor", self.native),
+            ("Replication", self.replication),
             ("Artifacts", self.artifacts),
             ("Agents", self.agents),
             ("Checkpoints", self.checkpoints),
@@ -172,10 +180,15 @@ class Deployment:
         p = self.parameters
         return p.move_time, p.respondent_cost, p.dispute_price_share
 
+    def _panel_numbers(self) -> dict[str, int]:
+        p = self.parameters
+        names = ("ticket", "draw_delay", "commit_time", "reveal_time", "unbonding")
+        return {name: getattr(p, name) for name in names}
+
     def _explained_words(self) -> set[bytes]:
         """Every immutable value that a contract of this deployment may hold."""
         addresses = [self.token, *(address for _, address in self._named())]
-        numbers = [self.chain_id, *self._shares(), *self._clocks()]
+        numbers = [self.chain_id, *self._shares(), *self._clocks(), *self._panel_numbers().values()]
         return {
             *(address.rjust(32, b"\0") for address in addresses),
             *(to_bytes32(number) for number in numbers),

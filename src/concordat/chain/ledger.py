@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from concordat.chain.accounts import Relayed, Signer, payer
@@ -16,6 +17,7 @@ from concordat.chain.contracts import contract
 from concordat.chain.deployment import Deployment, read
 from concordat.chain.envelope import SignedTransaction, call_of
 from concordat.chain.events import Cursor, EventFollower
+from concordat.chain.headers import block_header
 from concordat.chain.logs import block_times, fetch_logs
 from concordat.chain.rpc import Endpoint
 from concordat.chain.transactions import TransactionSender
@@ -33,7 +35,8 @@ from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Timest
 from concordat.protocol.events import Event
 from concordat.protocol.ledger import Balance, Placed, Receipt
 from concordat.protocol.messages import Deposit, Message
-from concordat.protocol.order import OrderState
+from concordat.protocol.order import Order, OrderState, order_id
+from concordat.protocol.panel_messages import DrawPanel
 
 __all__ = ["EvmLedger"]
 
@@ -76,6 +79,7 @@ class EvmLedger:
         self.sender = TransactionSender(endpoint, patience=patience)
         self._signers = {signer.address: signer for signer in signers}
         self._contracts = {"Vault": deployment.vault, "Market": deployment.market, "Court": deployment.court}
+        self._contracts["Replication"] = deployment.replication
         self._names = {address: name for name, address in self._contracts.items()}
         self._lock = threading.Lock()
 
@@ -183,8 +187,16 @@ class EvmLedger:
     def _call(self, message: Message, signer: Signer) -> tuple[Address, bytes]:
         if isinstance(message, Deposit) and 0 < message.amount < 2**128:
             return self.vault, self._deposit(message.amount, signer)
+        if isinstance(message, DrawPanel) and not message.header:
+            message = replace(message, header=self._drawing_header(message.order))
         name, data = call_for(message)
         return self._contracts[name], data
+
+    def _drawing_header(self, order: Order) -> bytes:
+        """Header of the block that draws an order's replicas; nothing where there is no such block yet."""
+        key = order_id(order, self.domain)
+        number = self._read("Replication", self.deployment.replication, "round", key)["draw_block"]
+        return block_header(self.endpoint, number) if 0 < number <= self.head() else b""
 
     def _deposit(self, amount: int, signer: Signer) -> bytes:
         """A deposit out of the allowance if there is enough, else with a permit signed on the spot."""

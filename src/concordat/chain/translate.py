@@ -12,6 +12,7 @@ from concordat.primitives.errors import ConcordatError, InputError, TransactionE
 from concordat.primitives.merkle import node_hash
 from concordat.primitives.units import Bytes32, Timestamp
 from concordat.protocol import messages as m
+from concordat.protocol import panel_messages as panel
 from concordat.protocol.events import Accepted, Event
 from concordat.protocol.ledger import Placed
 from concordat.protocol.order import Order
@@ -46,6 +47,16 @@ def _call(message: m.Message) -> tuple[str, str, tuple[Any, ...]]:
             return "Court", "timeOut", (order, challenger)
         case m.CloseDispute(order=order, challenger=challenger):
             return "Court", "closeDispute", (order, challenger)
+        case (
+            panel.JoinPool() | panel.LeavePool() | panel.CollectStake() | panel.ConvictElement() | panel.ConvictOutput()
+        ):
+            return "Replication", *_pool(message)
+        case panel.SealResult() | panel.DrawPanel() | panel.CommitSeat() | panel.RevealSeat():
+            return "Replication", *_seats(message)
+        case panel.SettleSeat(order=order, replica=replica):
+            return "Replication", "settle", (order, replica)
+        case panel.ClosePanel(order=order):
+            return "Replication", "close", (order,)
         case _:
             return "Market", *_market(message)
 
@@ -54,6 +65,8 @@ def _market(message: m.Message) -> tuple[str, tuple[Any, ...]]:
     match message:
         case m.Accept(order=order, funding=funding):
             return "accept", (order, funding.mode, funding.signature)
+        case m.AcceptOpen(order=order, funding=funding):
+            return "acceptOpen", (order, funding.mode, funding.signature)
         case m.Submit(order=order, result=result):
             return "submit", (order, result.trace_root, result.output)
         case m.AcceptAndSubmit(order=order, funding=funding, result=result):
@@ -106,6 +119,36 @@ def _demand(message: m.Message) -> tuple[str, tuple[Any, ...]]:
             return "closeDemand", (order, part)
         case _:
             raise InputError(f"{type(message).__name__} is no demand.", code="NoMessage")
+
+
+def _pool(message: m.Message) -> tuple[str, tuple[Any, ...]]:
+    match message:
+        case panel.JoinPool(tickets=tickets):
+            return "join", (tickets,)
+        case panel.LeavePool():
+            return "leave", ()
+        case panel.CollectStake(replica=replica):
+            return "collect", (replica,)
+        case panel.ConvictElement(order=order, replica=replica, header=header, model=model, proof=proof, salt=salt):
+            return "convictElement", (order, replica, header, model, proof, salt)
+        case panel.ConvictOutput(order=order, replica=replica, header=header, model=model, proof=output, salt=salt):
+            return "convictOutput", (order, replica, header, model, output, salt)
+        case _:
+            raise InputError(f"{type(message).__name__} is not about the pool.", code="NoMessage")
+
+
+def _seats(message: m.Message) -> tuple[str, tuple[Any, ...]]:
+    match message:
+        case panel.SealResult(order=order, result=result):
+            return "seal", (order, result.ljust(32, b"\0"))
+        case panel.DrawPanel(order=order, header=header):
+            return "draw", (order, header)
+        case panel.CommitSeat(order_id=order_id, digest=digest):
+            return "commit", (order_id, digest)
+        case panel.RevealSeat(order=order, header=header, salt=salt):
+            return "reveal", (order, header, salt)
+        case _:
+            raise InputError(f"{type(message).__name__} is not about a panel.", code="NoMessage")
 
 
 def event_of(name: str, log: Any) -> Event | None:

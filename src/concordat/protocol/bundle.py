@@ -25,7 +25,7 @@ from concordat.protocol.messages import Funding, FundingMode, ResultHeader
 from concordat.protocol.order import Domain, Order
 from concordat.protocol.record import DecisionRecord, Placement, RecordSalts, settlement_of
 
-__all__ = ["MAX_BUNDLE_BYTES", "Anchor", "Bundle", "DisclosedInput", "SettlementToken"]
+__all__ = ["MAX_BUNDLE_BYTES", "Anchor", "Bundle", "DisclosedInput", "OutputOpening", "SettlementToken"]
 
 BUNDLE_VERSION = 1
 MAX_BUNDLE_BYTES = 64 * 2**20
@@ -57,6 +57,18 @@ class DisclosedInput:
     """Packed input, a multiple of 32 bytes."""
     salt: Bytes32
     """Secret of the salted tree."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOpening:
+    """How an output opens the delivered result where that does not carry it in plain."""
+
+    salt: Bytes32 | None
+    """Of a private result's commitment; ``null`` where the trace root itself was delivered."""
+    trace_root: Bytes32
+    """Root of the trace tree."""
+    path: tuple[Bytes32, ...]
+    """Siblings of the output's words in that tree, where the output is too large for a submission."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +110,9 @@ class Bundle:
     header: ResultHeader
     """Opens the result commitment."""
     output: bytes | None = None
-    """The answer, at most 1,024 bytes."""
+    """The answer in plain."""
+    opening: OutputOpening | None = None
+    """Opens the delivered result to the answer; ``null`` if it was delivered in plain."""
     output_salt: Bytes32 | None = None
     """Opens the record's output commitment."""
     input: DisclosedInput | None = None
@@ -132,6 +146,8 @@ class Bundle:
         settlement: tuple[Placement, ...] = (),
         proof: InclusionProof | None = None,
         anchor: Anchor | None = None,
+        output: bytes | None = None,
+        opening: OutputOpening | None = None,
     ) -> Bundle:
         """Put a bundle together from what client, provider and log hold.
 
@@ -139,6 +155,7 @@ class Bundle:
         delivery, and verifies as *consistent* at best.
         """
         logged = record is not None and salts is not None
+        plain = result.output if opening is None else output
         return cls(
             domain=domain,
             order=order,
@@ -148,7 +165,8 @@ class Bundle:
             manifest=manifest.decode() if manifest is not None else None,
             program=program,
             header=ResultHeader(trace_root=result.trace_root, output_hash=result.output_hash),
-            output=result.output,
+            output=plain,
+            opening=opening if plain is not None else None,
             output_salt=salts.output if salts else None,
             input=input,
             evidence_salt=salts.evidence if salts else None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Timestamp
 from concordat.protocol.order import Order
+from concordat.protocol.panel_events import PanelEvent
 
 __all__ = [
     "Accepted",
@@ -311,5 +312,6 @@ Event = (
     | Supplied
     | ResultOpened
     | DemandClosed
+    | PanelEvent
 )
 """Any of them."""

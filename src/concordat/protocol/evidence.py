@@ -1,8 +1,9 @@
 """What makes a result acceptable: kinds of evidence, and policies composed of them.
 
-A policy is part of what the client signs. It is carried in 32 bytes: every non-zero byte is one clause, a bit
-mask of kinds that must all be there (``AllOf``); one fulfilled clause is enough (``AnyOf``). Any composition of
-the two has such a form, and the canonical one is sorted, without duplicates and without clauses that another implies.
+A policy is part of what the client signs. It is carried in 32 bytes: every non-zero one of the first 31 is a clause, a
+bit mask of kinds that must all be there (``AllOf``); one fulfilled clause is enough (``AnyOf``). Any composition of the
+two has such a form, and the canonical one is sorted, without duplicates and without clauses that another implies. Where
+a clause asks for replicas, the last byte says how many must agree (upper half) and how many are drawn (lower half).
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ __all__ = [
     "FraudProvable",
     "Native",
     "Policy",
+    "Replicated",
+    "clauses_of",
     "decode_policy",
     "encode_policy",
     "is_private",
     "kinds_in",
     "kinds_named",
+    "replicas_of",
+    "requires",
     "satisfied",
 ]
 
@@ -59,10 +64,14 @@ class EvidenceKind(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
-PUBLIC_KINDS = frozenset({EvidenceKind.NATIVE, EvidenceKind.FRAUD_PROVABLE})
-"""Kinds that let everybody see the input: the chain runs the model on it, or watchers do."""
-OPEN_KINDS = PUBLIC_KINDS | {EvidenceKind.REPLICATED, EvidenceKind.SCORED}
+PUBLIC_KINDS = frozenset({EvidenceKind.NATIVE, EvidenceKind.FRAUD_PROVABLE, EvidenceKind.REPLICATED})
+"""Kinds that let everybody see the input: the chain runs the model on it, or watchers or replicas do."""
+OPEN_KINDS = PUBLIC_KINDS | {EvidenceKind.SCORED}
 """Kinds for which others than the client must see the output; an order that names none of them is private."""
+MOST_CLAUSES = 31
+"""What fits an order beside the numbers of replicas."""
+MOST_REPLICAS = 15
+"""Most that can be drawn for one order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +80,29 @@ class Policy:
 
     clauses: frozenset[frozenset[EvidenceKind]]
     """Disjunctive normal form."""
+    replicas: tuple[int, int] | None = None
+    """Where a clause names replicas: how many must agree, of how many that are drawn."""
 
     def __post_init__(self) -> None:
         minimal = frozenset(c for c in self.clauses if not any(other < c for other in self.clauses))
         object.__setattr__(self, "clauses", minimal)
         if not minimal or frozenset() in minimal:
             raise PolicyError("An evidence policy names at least one kind of evidence.", code="EmptyPolicy")
-        if len(minimal) > 32:
-            raise PolicyError(f"The policy has {len(minimal)} clauses; 32 fit an order.", code="PolicyTooLarge")
+        if len(minimal) > MOST_CLAUSES:
+            fit = f"{MOST_CLAUSES} fit an order"
+            raise PolicyError(f"The policy has {len(minimal)} clauses; {fit}.", code="PolicyTooLarge")
+        if not any(EvidenceKind.REPLICATED in clause for clause in minimal):
+            object.__setattr__(self, "replicas", None)
 
     def __str__(self) -> str:
         return " or ".join(
-            " and ".join(kind.word for kind in sorted(clause)) for clause in sorted(self.clauses, key=sorted)
+            " and ".join(self._word(kind) for kind in sorted(clause)) for clause in sorted(self.clauses, key=sorted)
         )
+
+    def _word(self, kind: EvidenceKind) -> str:
+        if kind is EvidenceKind.REPLICATED and self.replicas is not None:
+            return "{} ({} of {})".format(kind.word, *self.replicas)
+        return kind.word
 
 
 def _kind(kind: EvidenceKind) -> Policy:
@@ -100,6 +119,23 @@ def FraudProvable() -> Policy:  # noqa: N802
     return _kind(EvidenceKind.FRAUD_PROVABLE)
 
 
+def Replicated(*, k: int = 2, n: int = 3) -> Policy:  # noqa: N802
+    """At least `k` of `n` replicas that are drawn come to the result by themselves, and none to another.
+
+    Raises
+    ------
+    PolicyError
+        Unless ``1 <= k <= n <= 15``.
+    """
+    if not 1 <= k <= n <= MOST_REPLICAS:
+        raise PolicyError(
+            f"{k} of {n} replicas cannot be asked for.",
+            code="BadReplicas",
+            hint=f"Ask for at least one, of at most {MOST_REPLICAS} that are drawn.",
+        )
+    return Policy(frozenset({frozenset({EvidenceKind.REPLICATED})}), (k, n))
+
+
 def ClientRelease() -> Policy:  # noqa: N802
     """The client says so."""
     return _kind(EvidenceKind.CLIENT_RELEASE)
@@ -107,7 +143,7 @@ def ClientRelease() -> Policy:  # noqa: N802
 
 def AnyOf(*policies: Policy) -> Policy:  # noqa: N802
     """At least one of them."""
-    return Policy(frozenset().union(*(policy.clauses for policy in policies)))
+    return Policy(frozenset().union(*(policy.clauses for policy in policies)), _same_replicas(policies))
 
 
 def AllOf(*policies: Policy) -> Policy:  # noqa: N802
@@ -115,7 +151,15 @@ def AllOf(*policies: Policy) -> Policy:  # noqa: N802
     clauses: frozenset[frozenset[EvidenceKind]] = frozenset({frozenset()})
     for policy in policies:
         clauses = frozenset(have | more for have in clauses for more in policy.clauses)
-    return Policy(clauses)
+    return Policy(clauses, _same_replicas(policies))
+
+
+def _same_replicas(policies: Iterable[Policy]) -> tuple[int, int] | None:
+    """An order has one draw, so all parts of its policy must mean the same one."""
+    asked = {policy.replicas for policy in policies} - {None}
+    if len(asked) > 1:
+        raise PolicyError("The parts of a policy ask for different numbers of replicas.", code="BadReplicas")
+    return asked.pop() if asked else None
 
 
 def mask_of(kinds: Iterable[EvidenceKind]) -> int:
@@ -130,7 +174,23 @@ def kinds_in(mask: int) -> frozenset[EvidenceKind]:
 
 def kinds_named(encoded: bytes) -> frozenset[EvidenceKind]:
     """Every kind that some clause of 32 bytes asks for."""
-    return frozenset().union(*map(kinds_in, encoded))
+    return frozenset().union(*map(kinds_in, clauses_of(encoded)))
+
+
+def clauses_of(encoded: bytes) -> bytes:
+    """The bytes that are clauses."""
+    return encoded[:MOST_CLAUSES]
+
+
+def replicas_of(encoded: bytes) -> tuple[int, int]:
+    """How many replicas must agree, of how many that are drawn; whether the policy asks for any is not looked at."""
+    return encoded[31] >> 4, encoded[31] & 0xF
+
+
+def requires(encoded: bytes, kind: EvidenceKind) -> bool:
+    """Whether every clause asks for the kind, and there is one."""
+    clauses = [mask for mask in clauses_of(encoded) if mask]
+    return bool(clauses) and all(mask >> kind & 1 for mask in clauses)
 
 
 def is_private(encoded: bytes) -> bool:
@@ -139,8 +199,10 @@ def is_private(encoded: bytes) -> bool:
 
 
 def encode_policy(policy: Policy) -> Bytes32:
-    """The canonical 32 bytes: clause masks ascending, then zeros."""
-    return Bytes32(bytes(sorted(mask_of(clause) for clause in policy.clauses)).ljust(32, b"\0"))
+    """The canonical 32 bytes: clause masks ascending, then zeros; the last byte counts replicas."""
+    k, n = policy.replicas or (0, 0)
+    masks = bytes(sorted(mask_of(clause) for clause in policy.clauses))
+    return Bytes32(masks.ljust(MOST_CLAUSES, b"\0") + bytes([k << 4 | n]))
 
 
 def decode_policy(encoded: bytes) -> Policy:
@@ -151,9 +213,10 @@ def decode_policy(encoded: bytes) -> Policy:
     PolicyError
         If there is no clause in it.
     """
-    return Policy(frozenset(kinds_in(mask) for mask in encoded if mask))
+    k, n = replicas_of(encoded)
+    return Policy(frozenset(kinds_in(mask) for mask in clauses_of(encoded) if mask), (k, n) if k or n else None)
 
 
 def satisfied(encoded: bytes, gathered: int) -> bool:
     """Whether the gathered kinds fulfil one clause (what the contract computes)."""
-    return any(mask and mask & gathered == mask for mask in encoded)
+    return any(mask and mask & gathered == mask for mask in clauses_of(encoded))

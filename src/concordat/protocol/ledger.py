@@ -35,6 +35,16 @@ class Parameters:
     """Per cent of a slashed bond for the challenger."""
     slash_client: int = 25
     """Per cent of a slashed bond for the client; the rest is burned."""
+    ticket: Amount = field(default=Amount(5_000_000))
+    """Stake behind one of a replica's tickets, and what its silence costs."""
+    draw_delay: int = 4
+    """Blocks between the seal of a result and the block that draws replicas."""
+    commit_time: Seconds = field(default=Seconds(300))
+    """To draw replicas; and again, for these to commit."""
+    reveal_time: Seconds = field(default=Seconds(300))
+    """To reveal; in it fraud can be shown before replicas' agreement pays."""
+    unbonding: Seconds = field(default=Seconds(8 * 86_400))
+    """Between a replica's leaving and the return of its stake; no replicated order lasts longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

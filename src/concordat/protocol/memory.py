@@ -7,7 +7,7 @@ frozen values, so a fork costs nothing.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from threading import RLock
 
@@ -28,12 +28,32 @@ __all__ = ["MEMORY_CHAIN_ID", "MemoryLedger"]
 
 MEMORY_CHAIN_ID = 1_337
 """Chain id of a memory ledger unless another is given."""
+REMEMBERED_BLOCKS = 256
+"""Blocks whose random numbers can still be used, as on a chain."""
 _START = Timestamp(1_800_000_000)
 _SECOND = Seconds(1)
 
 
 def _address(name: str) -> Address:
     return Address(keccak256(b"concordat memory " + name.encode())[12:])
+
+
+class _Randomness(Mapping[int, Bytes32]):
+    """Random numbers of the last blocks, made of their hashes."""
+
+    def __init__(self, hashes: list[Bytes32]) -> None:
+        self._hashes = hashes
+
+    def __getitem__(self, block: int) -> Bytes32:
+        if not len(self._hashes) - len(self) <= block < len(self._hashes):
+            raise KeyError(block)
+        return keccak256(b"random number" + self._hashes[block])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(max(len(self._hashes) - REMEMBERED_BLOCKS, 0), len(self._hashes)))
+
+    def __len__(self) -> int:
+        return min(len(self._hashes), REMEMBERED_BLOCKS)
 
 
 class MemoryLedger:
@@ -91,7 +111,12 @@ class MemoryLedger:
     def send(self, message: Message, *, sender: Address) -> Receipt:
         """Apply one message in a block of its own; a refused one leaves no block."""
         with self._lock:
-            call = Call(sender=sender, now=Timestamp(self.now() + self.block_time), block=self.head() + 1)
+            call = Call(
+                sender=sender,
+                now=Timestamp(self.now() + self.block_time),
+                block=self.head() + 1,
+                randomness=_Randomness(self._hashes),
+            )
             self.world, events = apply_message(self.rules, self.world, message, call)
             transaction = keccak256(self._hashes[-1] + sender + repr(message).encode())
             block_hash = self._seal(call.now, transaction)

@@ -16,12 +16,14 @@ from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.execution import Result
 from concordat.protocol.openings import ElementProof, Opening, OutputProof, ResultHeader, ResultOpening
 from concordat.protocol.order import Order
+from concordat.protocol.panel_messages import PanelMessage
 
 __all__ = [
     "OPENING_PART",
     "Accept",
     "AcceptAndProve",
     "AcceptAndSubmit",
+    "AcceptOpen",
     "Cancel",
     "CloseDemand",
     "CloseDispute",
@@ -107,6 +109,16 @@ class Accept:
     """As the client signed it."""
     funding: Funding
     """The client's authorisation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptOpen:
+    """The sender takes an order that names no provider; it cannot be delivered in the same second."""
+
+    order: Order
+    """As the client signed it, but with the sender filled in as its provider."""
+    funding: Funding
+    """The client's authorisation, of the order without provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,6 +396,7 @@ Message = (
     Deposit
     | Withdraw
     | Accept
+    | AcceptOpen
     | Submit
     | AcceptAndSubmit
     | Prove
@@ -406,6 +419,7 @@ Message = (
     | OpenResult
     | TimeOutDemand
     | CloseDemand
+    | PanelMessage
 )
 """Any of them."""
 

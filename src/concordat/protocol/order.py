@@ -6,15 +6,15 @@ that pays for it: the client's single signature creates and funds the order, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
-from concordat.primitives.encoding import ZERO32, abi_words
+from concordat.primitives.encoding import ZERO32, ZERO_ADDRESS, abi_words
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.signatures import Separated, receive_authorization_digest
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp
 
-__all__ = ["ORDER_TYPE", "Domain", "Order", "OrderState", "OrderStatus", "order_id", "payment_digest"]
+__all__ = ["ORDER_TYPE", "Domain", "Order", "OrderState", "OrderStatus", "open_order_id", "order_id", "payment_digest"]
 
 ORDER_TYPE = (
     "Order(address client,address provider,uint96 price,uint96 bond,uint40 acceptBy,uint40 deliverBy,uint32 window,"
@@ -34,6 +34,8 @@ class OrderStatus(IntEnum):
     EXPIRED = 4
     CANCELLED = 5
     SLASHED = 6
+    TAKEN = 7
+    """An open order that somebody took: it lives on under the id with his address filled in."""
 
     @property
     def terminal(self) -> bool:
@@ -59,12 +61,12 @@ class Domain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A paid request for one piece of work by a named provider."""
+    """A paid request for one piece of work by a named provider, or by whoever takes it."""
 
     client: Address
     """Who pays."""
     provider: Address
-    """Who does the work."""
+    """Who does the work; zero while an open order waits for somebody."""
     price: Amount
     """What the provider gets."""
     bond: Amount
@@ -115,6 +117,11 @@ def order_id(order: Order, domain: Domain) -> OrderId:
     return OrderId(keccak256(b"\x19\x01" + domain.separator() + order.struct_hash()))
 
 
+def open_order_id(order: Order, domain: Domain) -> OrderId:
+    """Id of the open order that this one is once its provider is filled in: what the client signed and what pays."""
+    return order_id(replace(order, provider=ZERO_ADDRESS), domain)
+
+
 def payment_digest(order: Order, name: OrderId, token: Separated, vault: Address) -> Bytes32:
     """What the client signs to create and fund an order: the EIP-3009 authorisation whose nonce is the order's id.
 
@@ -151,9 +158,11 @@ class OrderState:
     open_disputes: int = 0
     """Disputes that block payment."""
     until: int = 0
-    """DELIVERED: first second after the challenge window. Terminal: when it ended. Else zero."""
+    """DELIVERED: first second after the challenge window. Terminal: when it ended. FUNDED: when it was taken, if it was
+    an open order. Else zero.
+    """
     commitment: bytes = bytes(25)
-    """Leading 200 bits of the result commitment; zero before delivery."""
+    """Leading 200 bits of the result commitment; zero before delivery. TAKEN: the taker's address, on the right."""
 
     def pack(self) -> Bytes32:
         """The slot as the contract stores it, most significant field first."""

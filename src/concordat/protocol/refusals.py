@@ -10,7 +10,7 @@ from typing import Any
 
 from concordat.primitives.errors import DisputeError, FundsError, OrderError, ProtocolError
 
-__all__ = ["REFUSALS", "refusal", "require"]
+__all__ = ["REFUSALS", "REPLICATION_REFUSALS", "refusal", "require"]
 
 _ORDER: dict[str, tuple[str, str]] = {
     "NotProvider": ("Only the order's provider can do this.", "Send it from the provider's account."),
@@ -29,6 +29,7 @@ _ORDER: dict[str, tuple[str, str]] = {
     "EvidenceRejected": ("The evidence does not hold for this output.", ""),
     "DisputesOpen": ("A dispute about this order is open.", "Wait until it is decided or times out."),
     "WindowOpen": ("The challenge window has not passed yet.", "Try again when it has."),
+    "JustTaken": ("An open order is not delivered in the second in which it was taken.", "Send it a block later."),
     "NotExpired": ("The delivery time has not passed yet.", "Try again when it has."),
 }
 _FUNDS: dict[str, tuple[str, str]] = {
@@ -60,6 +61,24 @@ _DEMAND: dict[str, tuple[str, str]] = {
     "NothingToDemand": ("The whole output was delivered.", "Take it from the Delivered event."),
     "DemandExists": ("This part was demanded or shown before.", "Take it from the Supplied event, or wait for it."),
     "NoDemand": ("No demand for this part is open.", ""),
+}
+_REPLICATION: dict[str, tuple[str, str]] = {
+    "BadTickets": ("A member of the pool has between 1 and 65,535 tickets.", "Give another number."),
+    "PoolFull": ("The pool has 4,096 members.", "Wait until one has left."),
+    "NotMember": ("The account is no member of the pool, or has no stake left in it.", "Join it first."),
+    "Leaving": ("The member has left, and his stake is still bound.", "Join again when it is free."),
+    "StillBound": ("The stake is not free yet.", "Try again when it is."),
+    "AlreadySealed": ("The order's result is sealed already.", "Deliver that result."),
+    "NotSealed": ("The order's result must be sealed first.", "Send SealResult, and let replicas be drawn."),
+    "AlreadyDrawn": ("Replicas are drawn already.", "Follow the order's events."),
+    "DrawTooEarly": ("The block that draws is not there yet.", "Wait for the next block."),
+    "BadHeader": ("This is not the header of the block that draws.", "Ask another endpoint for it."),
+    "PoolEmpty": ("Nobody in the pool can be drawn for this order.", "Deliver without replicas when the time is over."),
+    "TooEarly": ("The time for this has not come.", "Try again later."),
+    "NoSeat": ("The account has no such seat.", "Follow the order's events."),
+    "BadReveal": ("This is not what the replica committed to.", "Reveal result and salt of the commitment."),
+    "CommitsOpen": ("Replicas still have time to commit.", "Deliver when all have, or when their time is over."),
+    "SeatsOpen": ("A replica's seat is not settled yet.", "Settle it first."),
 }
 _REGISTRY: dict[str, tuple[str, str]] = {
     "AlreadyRegistered": ("This artifact is registered already.", "Nothing is left to do, or change its manifest."),
@@ -101,9 +120,12 @@ REFUSALS: dict[str, type[ProtocolError]] = {
     **dict.fromkeys(_ORDER, OrderError),
     **dict.fromkeys(_FUNDS, FundsError),
     **dict.fromkeys(_DISPUTE | _DEMAND, DisputeError),
+    **dict.fromkeys(_REPLICATION, OrderError),
 }
 """Class of each refusal of vault, market and court; those of registry and effects are plain `ProtocolError`."""
-_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _DEMAND | _REGISTRY | _EFFECT
+REPLICATION_REFUSALS = frozenset(_REPLICATION)
+"""Those of the pool of replicas and its panels."""
+_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _DEMAND | _REPLICATION | _REGISTRY | _EFFECT
 
 
 def refusal(code: str, **fields: Any) -> ProtocolError:

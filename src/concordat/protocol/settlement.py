@@ -14,13 +14,14 @@ from concordat.primitives.hashing import keccak256
 from concordat.primitives.signatures import cancel_digest, recover, release_digest
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Timestamp
 from concordat.protocol.events import Accepted, Cancelled, Delivered, Event, Expired, Paid, Slashed
-from concordat.protocol.evidence import EvidenceKind, is_private, satisfied
+from concordat.protocol.evidence import EvidenceKind, clauses_of, is_private, kinds_named, satisfied
 from concordat.protocol.execution import MAX_OUTPUT_BYTES, commit_result
 from concordat.protocol.ledger import BURN_ADDRESS
 from concordat.protocol.messages import (
     Accept,
     AcceptAndProve,
     AcceptAndSubmit,
+    AcceptOpen,
     Cancel,
     Expire,
     Finalize,
@@ -30,8 +31,9 @@ from concordat.protocol.messages import (
     Release,
     Submit,
 )
-from concordat.protocol.order import Order, OrderState, OrderStatus, order_id, payment_digest
+from concordat.protocol.order import Order, OrderState, OrderStatus, open_order_id, order_id, payment_digest
 from concordat.protocol.refusals import require
+from concordat.protocol.replication import deliver_sealed, replicas_agree
 from concordat.protocol.state import Call, Outcome, Rules, WorldState
 from concordat.protocol.vault import change, lock, transfer_tokens, unlock
 
@@ -40,6 +42,7 @@ __all__ = [
     "accept",
     "accept_and_prove",
     "accept_and_submit",
+    "accept_open",
     "cancel",
     "expire",
     "finalize",
@@ -56,16 +59,29 @@ END_OF_TIME = 2**32
 
 def accept(rules: Rules, world: WorldState, message: Accept | AcceptAndSubmit | AcceptAndProve, call: Call) -> Outcome:
     """NONE to FUNDED: the bond is locked and the price comes into escrow."""
-    order, key = message.order, order_id(message.order, rules.domain)
+    order = message.order
     # CHECK
-    require(call.sender == order.provider, "NotProvider", order=key.hex())
-    require(call.now <= order.accept_by, "OfferExpired", order=key.hex(), accept_by=order.accept_by)
-    require(terms_hold(order), "BadTerms", order=key.hex())
-    require(world.order(key).status is OrderStatus.NONE, "WrongStatus", order=key.hex())
+    key = _check_offer(rules, world, order, call)
     # EFFECT (each also checks that the money is there)
     world = lock(world, order.provider, order.bond)
     world = _fund(rules, world, order, key, message.funding)
     world = world.with_order(key, OrderState(status=OrderStatus.FUNDED))
+    # EVENT
+    return world, (Accepted(order_id=key, client=order.client, provider=order.provider, order=order),)
+
+
+def accept_open(rules: Rules, world: WorldState, message: AcceptOpen, call: Call) -> Outcome:
+    """NONE to FUNDED by whoever comes first; under the id that the client signed only the taker is kept."""
+    order, open_key = message.order, open_order_id(message.order, rules.domain)
+    # CHECK
+    key = _check_offer(rules, world, order, call)
+    require(world.order(open_key).status is OrderStatus.NONE, "WrongStatus", order=open_key.hex())
+    # EFFECT (each also checks that the money is there)
+    world = lock(world, order.provider, order.bond)
+    world = _fund(rules, world, order, open_key, message.funding)
+    taker = order.provider.rjust(25, b"\0")
+    world = world.with_order(open_key, OrderState(status=OrderStatus.TAKEN, until=call.now, commitment=taker))
+    world = world.with_order(key, OrderState(status=OrderStatus.FUNDED, until=call.now))
     # EVENT
     return world, (Accepted(order_id=key, client=order.client, provider=order.provider, order=order),)
 
@@ -75,8 +91,7 @@ def submit(rules: Rules, world: WorldState, message: Submit | AcceptAndSubmit, c
     order, result, key = message.order, message.result, order_id(message.order, rules.domain)
     # CHECK
     require(call.sender == order.provider, "NotProvider", order=key.hex())
-    require(world.order(key).status is OrderStatus.FUNDED, "WrongStatus", order=key.hex())
-    require(call.now <= order.deliver_by, "DeliveryLate", order=key.hex(), deliver_by=order.deliver_by)
+    _require_funded(world.order(key), order, key, call)
     require(0 < len(result.output) <= MAX_OUTPUT_BYTES, "OutputSize", order=key.hex(), size=len(result.output))
     # EFFECT
     until = Timestamp(call.now + order.window)
@@ -86,7 +101,8 @@ def submit(rules: Rules, world: WorldState, message: Submit | AcceptAndSubmit, c
     event = Delivered(
         order_id=key, provider=order.provider, trace_root=result.trace_root, output=result.output, until=until
     )
-    return world, (event,)
+    world, opened = deliver_sealed(rules, world, order, key, call)
+    return world, (event, *opened)
 
 
 def accept_and_submit(rules: Rules, world: WorldState, message: AcceptAndSubmit, call: Call) -> Outcome:
@@ -99,19 +115,21 @@ def accept_and_submit(rules: Rules, world: WorldState, message: AcceptAndSubmit,
 def prove(rules: Rules, world: WorldState, message: Prove | AcceptAndProve, call: Call) -> Outcome:
     """Evidence that a contract checks is gathered, and pays at once if the policy is then met and nobody disputes."""
     order, kind, key = message.order, message.kind, order_id(message.order, rules.domain)
-    state, module = world.order(key), rules.modules.get(message.kind)
+    state = world.order(key)
     # CHECK
     if state.status is OrderStatus.DELIVERED:
         root = message.trace_root if isinstance(message, Prove) else ZERO32
         same = commit_result(key, order.provider, root, keccak256(message.output)) == state.commitment
         require(same, "WrongResult", order=key.hex())
     else:
-        require(state.status is OrderStatus.FUNDED, "WrongStatus", order=key.hex())
-        require(call.now <= order.deliver_by, "DeliveryLate", order=key.hex(), deliver_by=order.deliver_by)
+        _require_funded(state, order, key, call)
         require(0 < len(message.output) <= MAX_OUTPUT_BYTES, "OutputSize", size=len(message.output))
-    require(module is not None, "NoModule", kind=kind.name)
-    require(any(clause >> kind & 1 for clause in order.evidence), "NotInPolicy", order=key.hex(), kind=kind.name)
-    accepted = module is not None and module.verify(key, order, message.output, message.proof)
+    require(kind in rules.modules or kind is EvidenceKind.REPLICATED, "NoModule", kind=kind.name)
+    require(kind in kinds_named(order.evidence), "NotInPolicy", order=key.hex(), kind=kind.name)
+    if kind is EvidenceKind.REPLICATED:
+        accepted = replicas_agree(world, key, call)
+    else:
+        accepted = rules.modules[kind].verify(key, order, message.output, message.proof)
     require(accepted, "EvidenceRejected", order=key.hex(), kind=kind.name)
     gathered = state.gathered | 1 << kind
     pays = satisfied(order.evidence, gathered) and state.open_disputes == 0
@@ -234,10 +252,27 @@ def terms_hold(order: Order) -> bool:
         not any(fields)
         and order.accept_by <= order.deliver_by
         and order.price > 0
-        and any(order.evidence)
+        and any(clauses_of(order.evidence))
         and order.window > 0
         and order.deliver_by + order.window < END_OF_TIME
     )
+
+
+def _check_offer(rules: Rules, world: WorldState, order: Order, call: Call) -> OrderId:
+    """What holds of every order that a provider accepts, and its id."""
+    key = order_id(order, rules.domain)
+    require(call.sender == order.provider, "NotProvider", order=key.hex())
+    require(call.now <= order.accept_by, "OfferExpired", order=key.hex(), accept_by=order.accept_by)
+    require(terms_hold(order), "BadTerms", order=key.hex())
+    require(world.order(key).status is OrderStatus.NONE, "WrongStatus", order=key.hex())
+    return key
+
+
+def _require_funded(state: OrderState, order: Order, key: OrderId, call: Call) -> None:
+    """An order that was accepted under its own id has no time in its slot."""
+    require(state.status is OrderStatus.FUNDED, "WrongStatus", order=key.hex())
+    require(call.now <= order.deliver_by, "DeliveryLate", order=key.hex(), deliver_by=order.deliver_by)
+    require(call.now > state.until, "JustTaken", order=key.hex())
 
 
 def _fund(rules: Rules, world: WorldState, order: Order, key: OrderId, funding: Funding) -> WorldState:

@@ -19,6 +19,7 @@ from concordat.protocol.refusals import require
 from concordat.protocol.state import Call, Table
 
 __all__ = [
+    "MAX_DEPTH",
     "Observe",
     "Observed",
     "Schedule",

@@ -6,10 +6,10 @@ Every transition is a pure function ``(rules, world, message, call) -> (world, e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from concordat.primitives.signatures import TokenDomain
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Timestamp
@@ -19,6 +19,8 @@ from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.ledger import Balance, Parameters
 from concordat.protocol.messages import ElementProof, OutputProof
 from concordat.protocol.order import Domain, Order, OrderState
+from concordat.protocol.panel import PanelState, Pool, SeatState
+from concordat.protocol.tables import Table
 
 __all__ = [
     "Call",
@@ -32,47 +34,6 @@ __all__ = [
     "Turn",
     "WorldState",
 ]
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Table(Mapping[K, V], Generic[K, V]):
-    """A frozen mapping that is cheap to change: every change is a new table that shares most of the old one.
-
-    A large base is shared; recent changes lie in a small overlay, which is merged into a new base when it grows
-    past the base's square root. A write costs O(sqrt(n)), and any number of snapshots cost nothing.
-    """
-
-    __slots__ = ("_base", "_recent")
-
-    def __init__(self, base: Mapping[K, V] | None = None) -> None:
-        self._base: dict[K, V] = dict(base or {})
-        self._recent: dict[K, V | None] = {}
-
-    def put(self, key: K, value: V | None) -> Table[K, V]:
-        """The same table with one entry set, or removed if the value is ``None``."""
-        table: Table[K, V] = Table()
-        recent = {**self._recent, key: value}
-        if len(recent) > 16 and len(recent) ** 2 > len(self._base):
-            merged = {**self._base, **recent}
-            table._base = {k: v for k, v in merged.items() if v is not None}
-        else:
-            table._base, table._recent = self._base, recent
-        return table
-
-    def __getitem__(self, key: K) -> V:
-        value = self._recent[key] if key in self._recent else self._base[key]
-        if value is None:
-            raise KeyError(key)
-        return value
-
-    def __iter__(self) -> Iterator[K]:
-        yield from (key for key in self._base if key not in self._recent)
-        yield from (key for key, value in self._recent.items() if value is not None)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 class Turn(IntEnum):
@@ -134,6 +95,12 @@ class WorldState:
     """Demands by order and part, answered ones too."""
     opened: Table[OrderId, bytes] = field(default_factory=Table)
     """Result commitments (25 bytes) of private orders that were opened."""
+    pool: Pool = field(default_factory=Pool)
+    """Who can be drawn as a replica."""
+    panels: Table[OrderId, PanelState] = field(default_factory=Table)
+    """Replication of every order whose result was sealed."""
+    seats: Table[tuple[OrderId, Address], SeatState] = field(default_factory=Table)
+    """Seats of replicas that were drawn."""
 
     def order(self, order: OrderId) -> OrderState:
         """One order's slot; never accepted is `OrderStatus.NONE`."""
@@ -206,6 +173,8 @@ class Call:
     """Time of the block that carries it."""
     block: int
     """Number of that block."""
+    randomness: Mapping[int, Bytes32] = field(default_factory=dict)
+    """Random number of each block that the chain still remembers: the last 256 before this one."""
 
 
 Outcome = tuple[WorldState, tuple[Event, ...]]

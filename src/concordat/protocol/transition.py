@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from concordat.protocol import demand, dispute, messages, settlement, vault
+from concordat.protocol import demand, dispute, messages, panel_messages, pool, replication, settlement, vault
 from concordat.protocol.messages import Message
 from concordat.protocol.state import Call, Outcome, Rules, WorldState
 
@@ -15,6 +15,7 @@ _TRANSITIONS: dict[type, Callable[[Rules, WorldState, Any, Call], Outcome]] = {
     messages.Deposit: vault.deposit,
     messages.Withdraw: vault.withdraw,
     messages.Accept: settlement.accept,
+    messages.AcceptOpen: settlement.accept_open,
     messages.Submit: settlement.submit,
     messages.AcceptAndSubmit: settlement.accept_and_submit,
     messages.Prove: settlement.prove,
@@ -37,6 +38,17 @@ _TRANSITIONS: dict[type, Callable[[Rules, WorldState, Any, Call], Outcome]] = {
     messages.TimeOutDemand: demand.time_out_demand,
     messages.CloseDemand: demand.close_demand,
     messages.CloseDispute: dispute.close_dispute,
+    panel_messages.JoinPool: pool.join,
+    panel_messages.LeavePool: pool.leave,
+    panel_messages.CollectStake: pool.collect,
+    panel_messages.SealResult: replication.seal,
+    panel_messages.DrawPanel: replication.draw_panel,
+    panel_messages.CommitSeat: replication.commit_seat,
+    panel_messages.RevealSeat: replication.reveal_seat,
+    panel_messages.SettleSeat: replication.settle_seat,
+    panel_messages.ClosePanel: replication.close_panel,
+    panel_messages.ConvictElement: replication.convict_element,
+    panel_messages.ConvictOutput: replication.convict_output,
 }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
+from concordat.primitives.encoding import ZERO_ADDRESS
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Seconds
 from concordat.protocol.demand import parts_of
 from concordat.protocol.evidence import EvidenceKind, is_private
@@ -21,6 +22,7 @@ from concordat.protocol.messages import (
     Accept,
     AcceptAndProve,
     AcceptAndSubmit,
+    AcceptOpen,
     Cancel,
     CloseDemand,
     CloseDispute,
@@ -86,6 +88,7 @@ class Conversation:
             Accept: self._accept,
             Submit: self._submit,
             AcceptAndSubmit: self._accept_and_submit,
+            AcceptOpen: self._accept_open,
             Prove: self._prove,
             AcceptAndProve: self._accept_and_prove,
             Release: self._release,
@@ -171,7 +174,7 @@ class Conversation:
         state = world.order(key)
         disputes = self._disputes(key)
         if state.status is OrderStatus.NONE:
-            return [Accept, Accept, *[AcceptAndSubmit] * 6, AcceptAndProve, Deposit]
+            return [Accept, Accept, AcceptOpen, *[AcceptAndSubmit] * 6, AcceptAndProve, Deposit]
         if state.status is OrderStatus.FUNDED:
             return [*[Submit] * 6, Prove, Expire, Expire, Cancel]
         demands = open_demands(self.ledger.world, key)
@@ -180,6 +183,9 @@ class Conversation:
             return left or [Withdraw, Deposit, Finalize]
         due = [self._due(case, who, dispute) for who, dispute in disputes.items()]
         due += [OpenResult if part == OPENING_PART else Supply for part in demands]
+        planned = [_PROVING[type(proof)] for proof, _ in case.plans.values()]
+        if demands and parts_of(self.workload.commitment) and dice.random() < 0.3:
+            return planned or [CommitFind]
         if due and dice.random() < 0.7:
             return due
         if (sealed := is_private(case.order.evidence)) or parts_of(self.workload.commitment):
@@ -188,7 +194,6 @@ class Conversation:
                 return [Demand, Demand, OpenResult if sealed else Supply, *[TimeOutDemand] * (3 * len(demands))]
         if dice.random() < (0.6 if state.gathered else 0.3):
             return [Release, Finalize, Prove, Prove, Cancel, Submit]
-        planned = [_PROVING[type(proof)] for proof, _ in case.plans.values()]
         return [OpenDispute, OpenDispute, CommitFind, *planned, *planned, *[TimeOut] * len(disputes)]
 
     def _due(self, case: Case, challenger: Address, dispute: Dispute) -> type:
@@ -239,6 +244,12 @@ class Conversation:
 
     def _accept(self, case: Case, dice: Random) -> Proposal:
         return case.provider, Accept(order=case.order, funding=self._funding(case, dice))
+
+    def _accept_open(self, case: Case, dice: Random) -> Proposal:
+        signer = case.client if dice.random() < 0.95 else self._anybody(dice)
+        sign = self.venue.authorization if dice.random() < 0.6 else self.venue.credit
+        funding = sign(replace(case.order, provider=ZERO_ADDRESS), signer)
+        return case.provider, AcceptOpen(order=case.order, funding=funding)
 
     def _submit(self, case: Case, dice: Random) -> Proposal:
         return case.provider, Submit(order=case.order, result=case.delivered)
