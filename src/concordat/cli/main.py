@@ -12,6 +12,7 @@ from concordat.cli.account import account
 from concordat.cli.artifact import artifact
 from concordat.cli.demo import demo
 from concordat.cli.deploy import deploy
+from concordat.cli.effect import effect
 from concordat.cli.node import node
 from concordat.cli.order import order
 from concordat.cli.output import command_errors
@@ -30,8 +31,9 @@ chain, and keep a record that anyone can check.
 The story, and the commands that tell it:
   artifact   check and publish models and data sets
   order      buy a decision, and wait for it
-  node       run a provider, a challenger or a keeper
+  node       run a provider, a challenger, a keeper or a steward's node
   record     read the transparency log
+  effect     let numbers on chain follow a model
   verify     check one decision, offline
 
 \b
@@ -72,5 +74,5 @@ def completion(shell: str) -> None:
     click.echo(kind(main, {}, "concordat", "_CONCORDAT_COMPLETE").source())
 
 
-for command in (account, artifact, demo, deploy, down, node, order, record, up, verify):
+for command in (account, artifact, demo, deploy, down, effect, node, order, record, up, verify):
     main.add_command(command)

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from concordat.chain.ledger import EvmLedger
-from concordat.cli.connect import chain_url
+from concordat.cli.connect import chain_url, connect
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.connect import evm_ledger, public_data
@@ -22,6 +22,7 @@ from concordat.client.directory import Directory
 from concordat.client.evm import EvmAnchors, EvmArtifacts, is_development, log_id, top_up_stake
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
+from concordat.client.network import Network
 from concordat.client.public import PublicData
 from concordat.node.challenger import Challenger
 from concordat.node.embedded import STAKE
@@ -29,7 +30,9 @@ from concordat.node.keeper import Keeper
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps
 from concordat.node.provider import Provider, Terms
+from concordat.node.seals import SealKeys
 from concordat.node.recorder import Recorder, record_depth
+from concordat.node.steward import StewardNode
 from concordat.primitives.encoding import checksum_address, to_hex
 from concordat.primitives.errors import InputError
 from concordat.primitives.units import usd
@@ -40,14 +43,14 @@ from concordat.storage.log import TransparencyLog
 
 __all__ = ["ROLES", "log_signer", "node"]
 
-ROLES = ("provider", "challenger", "keeper")
+ROLES = ("provider", "challenger", "keeper", "steward")
 LOG_ORIGIN = "concordat.local/log"
 """Origin of a home's log unless its key was made for another."""
 
 
 @click.group()
 def node() -> None:
-    """Run a provider, a challenger or a keeper."""
+    """Run a provider, a challenger, a keeper, or a node that works for stewards."""
 
 
 @node.command()
@@ -75,12 +78,13 @@ def run(role: str, name: str | None, price: str, bond_limit: str, port: int, ann
     if is_development(ledger.deployment.chain_id):
         top_up_stake(ledger, signer.address, STAKE)
     journal = home.open_journal(name)
-    place = _Place(ledger, keyring, home, name, journal, Outbox(ledger, journal, signer.address))
+    outbox = Outbox(ledger, journal, signer.address)
+    place = _Place(ledger, keyring, home, name, journal, outbox, lambda: connect(settings))
     if role == "provider":
         terms = Terms(price=usd(price), bond_limit=usd(bond_limit))
         steppers, close = _provider(place, terms, port, announce)
     else:
-        steppers, close = (_challenger if role == "challenger" else _keeper)(place)
+        steppers, close = {"challenger": _challenger, "keeper": _keeper, "steward": _steward}[role](place)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -103,6 +107,7 @@ class _Place:
     name: str
     journal: Journal
     outbox: Outbox
+    connect: Callable[[], Network]
 
     @property
     def public(self) -> PublicData:
@@ -111,7 +116,9 @@ class _Place:
 
 def _provider(place: _Place, terms: Terms, port: int, announce: str) -> tuple[dict[str, Stepper], Callable[[], None]]:
     native = EvmArtifacts(place.ledger, place.keyring).has_native
-    provider = Provider(place.ledger, place.journal, place.public, place.outbox, terms, native=native)
+    signer, domain = place.keyring.signer(place.name), place.ledger.domain
+    seals = SealKeys(place.home.seals(place.name), signer.address, signer.sign, domain)
+    provider = Provider(place.ledger, place.journal, place.public, place.outbox, terms, native=native, seals=seals)
     remembered = place.journal.cursor("door") or {"port": 0}
     try:
         door = open_door(provider, place.home, place.name, port=port or remembered["port"])
@@ -144,6 +151,13 @@ def _keeper(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
     depth = record_depth(development=is_development(place.ledger.deployment.chain_id))
     recorder = Recorder(place.ledger, place.journal, place.public, log, anchor=anchors.anchor, depth=depth)
     return {place.name: keeper, "recorder": recorder}, log.close
+
+
+def _steward(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
+    network = place.connect()
+    account = network.keyring.signer(place.name).address
+    node = StewardNode(place.ledger, place.journal, network.stewards, account)
+    return {place.name: node}, network.close
 
 
 def log_signer(home: Home) -> NoteSigner:

@@ -18,6 +18,7 @@ from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.network import Network
+from concordat.client.observed import ObservedInputs
 from concordat.client.orders import Orders
 from concordat.client.providers import HttpProvider
 from concordat.client.public import Holder, PublicData
@@ -99,8 +100,10 @@ def known_providers(home: Home, ledger: EvmLedger) -> Callable[[], list[HttpProv
 def public_data(home: Home, ledger: EvmLedger) -> PublicData:
     """Public data of this home; what is not there comes from providers' doors."""
     providers, holder = known_providers(home, ledger), lru_cache(maxsize=MOST_LINKS)(door_holder)
+    observed = ObservedInputs(ledger)
 
     def holders() -> Iterator[Holder]:
+        yield observed
         end = time.monotonic() + ASK_SECONDS
         for link in providers():
             if time.monotonic() > end:

@@ -24,7 +24,7 @@ from concordat.protocol.messages import Opening
 from concordat.protocol.record import RecordSalts
 from concordat.storage.content import ContentStore
 
-__all__ = ["Holder", "PublicData"]
+__all__ = ["Holder", "PublicData", "input_entry"]
 
 Value = TypeVar("Value")
 Holder = Callable[[bytes], bytes | None]
@@ -203,6 +203,11 @@ class PublicData:
             theirs = holder(name)
             if theirs is not None:
                 yield theirs
+
+
+def input_entry(root: bytes, opening: InputOpening) -> tuple[Bytes32, bytes]:
+    """Name and bytes under which a disclosed input is kept, for holders who know it from elsewhere."""
+    return _name(b"input", root), _json(opening)
 
 
 _HINT = "Ask another holder of the public data, or the publisher."
