@@ -14,9 +14,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from eth_abi.abi import decode, encode
+from eth_abi.codec import ABICodec
+from eth_abi.decoding import StringDecoder
+from eth_abi.encoding import TextStringEncoder
 from eth_abi.exceptions import DecodingError, EncodingError
+from eth_abi.registry import registry
 
+from concordat.chain.words import Reader, log_reader
 from concordat.primitives.encoding import from_hex
 from concordat.primitives.errors import EndpointError, InputError, NotFoundError
 from concordat.primitives.hashing import keccak256
@@ -26,6 +30,18 @@ __all__ = ["Contract", "CustomError", "contract", "custom_error", "packaged", "s
 
 Values = dict[str, Any]
 _ADDRESS_WORD = 20
+
+
+def _codec() -> ABICodec:
+    """The general codec. Texts on chain come from anybody: bytes that are no UTF-8 must not stop who reads them."""
+    known = registry.copy()  # type: ignore[no-untyped-call]
+    known.unregister("string")
+    reader = StringDecoder(handle_string_errors="replace")  # type: ignore[no-untyped-call]
+    known.register("string", TextStringEncoder, reader, label="string")
+    return ABICodec(known)
+
+
+_CODEC = _codec()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +88,9 @@ class Contract:
         self._constructor = next((e.inputs for kind, e in entries if kind == "constructor"), ())
         self._functions = [e for kind, e in entries if kind == "function"]
         self._events = {e.hash: e for kind, e in entries if kind == "event"}
+        self._readers: dict[bytes, Reader | None] = {
+            topic: log_reader(event.inputs, snake_case) for topic, event in self._events.items()
+        }
         self.errors = {e.hash[:4]: e for kind, e in entries if kind == "error"}
 
     def creation(self, *arguments: Any) -> bytes:
@@ -115,6 +134,9 @@ class Contract:
         entry = self._events.get(topics[0]) if topics else None
         if entry is None:
             return None
+        reader = self._readers[topics[0]]
+        if reader is not None and (read := reader(topics[1:], data)) is not None:
+            return entry.name, read
         indexed = [_topic(item) for item in entry.inputs if item["indexed"]]
         plain = [item for item in entry.inputs if not item["indexed"]]
         if len(topics) != len(indexed) + 1:
@@ -224,14 +246,14 @@ def _encode(items: Sequence[Mapping[str, Any]], arguments: Sequence[Any], where:
         raise InputError(f"{where} takes {len(items)} arguments, not {len(arguments)}.", code="BadArguments")
     try:
         values = [_out(item, value) for item, value in zip(items, arguments, strict=True)]
-        return encode([_type(item) for item in items], values)
+        return _CODEC.encode([_type(item) for item in items], values)
     except (EncodingError, AttributeError, KeyError, TypeError, OverflowError) as error:
         raise InputError(f"{where} cannot take these values: {error}", code="BadArguments") from error
 
 
 def _decode(items: Sequence[Mapping[str, Any]], data: bytes, where: str) -> Values:
     try:
-        values = decode([_type(item) for item in items], data)
+        values = _CODEC.decode([_type(item) for item in items], data)
     except (DecodingError, OverflowError, UnicodeDecodeError) as error:
         raise EndpointError(
             f"The answer of {where} cannot be read.",

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from concordat.chain.contracts import contract
 from concordat.chain.deployment import Deployment
 from concordat.chain.events import Cursor, EventFollower, Read, Reorganised, SeenBlock
-from concordat.chain.ledger import EvmLedger
 from concordat.chain.logs import block_times
+from concordat.chain.rpc import Endpoint
 from concordat.primitives.encoding import from_hex
 from concordat.primitives.errors import EndpointError, InputError
 from concordat.primitives.units import Address, Bytes32, Timestamp
@@ -20,7 +20,7 @@ from concordat.protocol.ledger import Ledger
 from concordat.storage.index.chain_index import Block, ChainIndex, Progress
 from concordat.storage.index.happening import Happening
 
-__all__ = ["ChainIndexer", "Indexer", "LedgerIndexer", "happenings_in", "indexed_contracts"]
+__all__ = ["ChainIndexer", "IndexedLedger", "Indexer", "LedgerIndexer", "happenings_in", "indexed_contracts"]
 
 DEPTH = 128
 """Blocks that can be taken back; after a deeper re-organisation the index is built anew."""
@@ -34,6 +34,24 @@ SHORT_LOOKS = 3
 """Looks in a row that find the chain shorter than the index before that counts: an endpoint may just be behind."""
 Report = Callable[[int, int], None]
 """Gets the number of events read so far and the next block."""
+
+
+class IndexedLedger(Protocol):
+    """What is indexed: an `EvmLedger`, or whatever else has its events."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The chain."""
+        ...
+
+    @property
+    def deployment(self) -> Deployment:
+        """Where the contracts are."""
+        ...
+
+    def head(self) -> int:
+        """Number of the latest block."""
+        ...
 
 
 class Indexer(Protocol):
@@ -51,7 +69,7 @@ class ChainIndexer:
 
     Parameters
     ----------
-    ledger : EvmLedger
+    ledger : IndexedLedger
         The chain and the deployment.
     index : ChainIndex
         Where to.
@@ -61,7 +79,7 @@ class ChainIndexer:
         Blocks that can be taken back.
     """
 
-    def __init__(self, ledger: EvmLedger, index: ChainIndex, *, confirmations: int = 0, depth: int = DEPTH) -> None:
+    def __init__(self, ledger: IndexedLedger, index: ChainIndex, *, confirmations: int = 0, depth: int = DEPTH) -> None:
         self.index = index
         self._ledger, self._confirmations, self._depth = ledger, confirmations, depth
         self._names = indexed_contracts(ledger.deployment)
