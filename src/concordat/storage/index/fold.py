@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from concordat.primitives.hashing import keccak256
-from concordat.primitives.units import Address
 from concordat.protocol.execution import MAX_OUTPUT_BYTES
 from concordat.protocol.ledger import BURN_ADDRESS
 from concordat.protocol.order import Domain, Order, OrderStatus
 from concordat.storage.index.batch import Batch, Fields
-from concordat.storage.index.happening import CreditKind, DisputeKind, DisputeStatus, Happening, contradiction
+from concordat.storage.index.contests import CONTESTS
+from concordat.storage.index.happening import CreditKind, Happening, contradiction
+from concordat.storage.index.money import MOVEMENTS, credit
 from concordat.storage.index.registries import REGISTRIES
-from concordat.storage.index.tables import ACCOUNT, CREDIT, DISPUTE, ORDER, PARTS
+from concordat.storage.index.tables import ORDER
 
 __all__ = ["Fold"]
 
@@ -42,15 +43,9 @@ class Fold:
             "Expired": self._expired,
             "Cancelled": self._cancelled,
             "Slashed": self._slashed,
-            "Deposited": self._deposited,
-            "Withdrawn": self._withdrawn,
-            "DisputeOpened": self._dispute_opened,
-            "ChildrenRevealed": self._moved,
-            "ChildPicked": self._moved,
-            "LeafRevealed": self._moved,
-            "DisputeLost": self._dispute_lost,
-            "DisputeClosed": self._dispute_closed,
-            "FraudProven": self._fraud_proven,
+            "ResultOpened": self._result_opened,
+            "Supplied": self._extended,
+            "DisputeLost": self._extended,
         }
 
     def apply(self, happenings: Iterable[Happening], *, after: int, since: int) -> tuple[int, int]:
@@ -68,8 +63,9 @@ class Fold:
             self._batch.begin(happening.block)
             if (handler := self._handlers.get(happening.topic)) is not None:
                 handler(happening, place)
-            elif (registry := REGISTRIES.get(happening.topic)) is not None:
-                registry(self._batch, happening, place)
+            for others in (CONTESTS, MOVEMENTS, REGISTRIES):
+                if (function := others.get(happening.topic)) is not None:
+                    function(self._batch, happening, place)
         return after, since
 
     # -- orders ------------------------------------------------------------------------------------------------------
@@ -85,9 +81,7 @@ class Fold:
         self._batch.add(ORDER, _row_of(order, key, event, place))
 
     def _delivered(self, event: Happening, place: int) -> None:
-        row, output = self._open_order(event), event.values["output"]
-        if len(output) > MAX_OUTPUT_BYTES:
-            raise contradiction(f"order 0x{row['id'].hex()} has an output of {len(output)} bytes")
+        row = self._open_order(event)
         row |= {
             "status": int(OrderStatus.DELIVERED),
             "delivered_place": place,
@@ -95,7 +89,7 @@ class Fold:
             "delivered_tx": event.transaction,
             "until": event.values["until"],
             "trace_root": event.values["trace_root"],
-            "output": output,
+            "output": _output(row, event),
         }
 
     def _paid(self, event: Happening, place: int) -> None:
@@ -103,7 +97,7 @@ class Fold:
         if row["delivered_place"] is None:
             raise contradiction(f"order 0x{row['id'].hex()} was paid and never delivered")
         row["gathered"], row["output_hash"] = event.values["gathered"], event.values["output_hash"]
-        self._credit(event, place, row["id"], [(row["provider"], CreditKind.PAYMENT, int(row["price"]))])
+        credit(self._batch, event, place, row["id"], [(row["provider"], CreditKind.PAYMENT, int(row["price"]))])
 
     def _expired(self, event: Happening, place: int) -> None:
         row, penalty = self._end(event, place, OrderStatus.EXPIRED), event.values["penalty"]
@@ -112,11 +106,11 @@ class Fold:
             (row["client"], CreditKind.REFUND, int(row["price"])),
             (row["client"], CreditKind.NO_SHOW, penalty),
         ]
-        self._credit(event, place, row["id"], parts)
+        credit(self._batch, event, place, row["id"], parts)
 
     def _cancelled(self, event: Happening, place: int) -> None:
         row = self._end(event, place, OrderStatus.CANCELLED)
-        self._credit(event, place, row["id"], [(row["client"], CreditKind.REFUND, int(row["price"]))])
+        credit(self._batch, event, place, row["id"], [(row["client"], CreditKind.REFUND, int(row["price"]))])
 
     def _slashed(self, event: Happening, place: int) -> None:
         row, values = self._end(event, place, OrderStatus.SLASHED), event.values
@@ -128,7 +122,18 @@ class Fold:
             (values["challenger"], CreditKind.REWARD, values["to_challenger"]),
             (BURN_ADDRESS, CreditKind.BURN, values["burned"]),
         ]
-        self._credit(event, place, row["id"], parts)
+        credit(self._batch, event, place, row["id"], parts)
+
+    def _result_opened(self, event: Happening, place: int) -> None:
+        row = self._open_order(event)
+        row |= {
+            "trace_root": event.values["trace_root"],
+            "output": _output(row, event),
+            "until": event.values["until"],
+        }
+
+    def _extended(self, event: Happening, place: int) -> None:
+        self._open_order(event)["until"] = event.values["until"]
 
     def _open_order(self, event: Happening) -> Fields:
         key = event.values["order_id"]
@@ -149,93 +154,17 @@ class Fold:
         }
         return row
 
-    # -- disputes ----------------------------------------------------------------------------------------------------
-
-    def _dispute_opened(self, event: Happening, place: int) -> None:
-        self._open_order(event)
-        row = _dispute_row(event, place, DisputeKind.DISSECTION, DisputeStatus.OPEN)
-        self._add_dispute({**row, "deadline": event.values["deadline"]})
-
-    def _moved(self, event: Happening, place: int) -> None:
-        row = self._dispute(event)
-        row["moves"] += 1
-        row["deadline"] = event.values["deadline"]
-
-    def _dispute_lost(self, event: Happening, place: int) -> None:
-        values = event.values
-        self._end_dispute(event, place, DisputeStatus.LOST)
-        order = self._open_order(event)
-        order["until"] = values["until"]
-        parts = [
-            (values["challenger"], CreditKind.DISPUTE_COST, -(values["to_provider"] + values["burned"])),
-            (order["provider"], CreditKind.DISPUTE_COST, values["to_provider"]),
-            (BURN_ADDRESS, CreditKind.BURN, values["burned"]),
-        ]
-        self._credit(event, place, order["id"], parts)
-
-    def _dispute_closed(self, event: Happening, place: int) -> None:
-        self._end_dispute(event, place, DisputeStatus.CLOSED)
-
-    def _fraud_proven(self, event: Happening, place: int) -> None:
-        if not self._batch.has(ORDER, event.values["order_id"]):
-            raise contradiction("fraud was proven for an order that was never accepted")
-        row = _dispute_row(event, place, DisputeKind.PROOF, DisputeStatus.PROVEN)
-        self._add_dispute({**row, "ended_place": place, "ended_time": event.time, "ended_tx": event.transaction})
-
-    def _add_dispute(self, row: Fields) -> None:
-        self._batch.disputes(row["order_id"]).append(row["place"])
-        self._batch.add(DISPUTE, row)
-
-    def _dispute(self, event: Happening) -> Fields:
-        """The open dispute of an order and a challenger."""
-        order, challenger = event.values["order_id"], event.values["challenger"]
-        for place in reversed(self._batch.disputes(order)):
-            row = self._batch.edit(DISPUTE, place)
-            if row and row["challenger"] == challenger and row["status"] == DisputeStatus.OPEN:
-                return row
-        raise contradiction(f"{event.topic} for order 0x{order.hex()}, where no such dispute was open")
-
-    def _end_dispute(self, event: Happening, place: int, status: DisputeStatus) -> None:
-        row = self._dispute(event)
-        row |= {
-            "status": int(status),
-            "ended_place": place,
-            "ended_time": event.time,
-            "ended_tx": event.transaction,
-        }
-
-    # -- credits -----------------------------------------------------------------------------------------------------
-
-    def _deposited(self, event: Happening, place: int) -> None:
-        self._credit(event, place, None, [(event.values["account"], CreditKind.DEPOSIT, event.values["amount"])])
-
-    def _withdrawn(self, event: Happening, place: int) -> None:
-        self._credit(event, place, None, [(event.values["account"], CreditKind.WITHDRAWAL, -event.values["amount"])])
-
-    def _credit(
-        self, event: Happening, place: int, order: bytes | None, parts: list[tuple[Address, CreditKind, int]]
-    ) -> None:
-        for part, (account, kind, amount) in enumerate(parts):
-            row = {
-                "place": place * PARTS + part,
-                "account": account,
-                "order_id": order,
-                "kind": int(kind),
-                "amount": str(amount),
-                "time": event.time,
-                "tx": event.transaction,
-            }
-            self._batch.add(CREDIT, row)
-            total = self._batch.edit(ACCOUNT, account)
-            if total is None:
-                self._batch.add(ACCOUNT, {"id": account, "total": str(amount), "entries": 1})
-            else:
-                total["total"], total["entries"] = str(int(total["total"]) + amount), total["entries"] + 1
-
 
 def _digest(prefix: bytes, order: Order) -> bytes:
     """The order's id (`concordat.protocol.order.order_id`) with the domain's part computed once."""
     return keccak256(prefix + order.struct_hash())
+
+
+def _output(row: Fields, event: Happening) -> bytes:
+    output: bytes = event.values["output"]
+    if len(output) > MAX_OUTPUT_BYTES:
+        raise contradiction(f"order 0x{row['id'].hex()} has an output of {len(output)} bytes")
+    return output
 
 
 def _row_of(order: Order, key: bytes, event: Happening, place: int) -> Fields:
@@ -260,21 +189,6 @@ def _row_of(order: Order, key: bytes, event: Happening, place: int) -> Fields:
         "accepted_tx": event.transaction,
         **dict.fromkeys(_LATER),
         "gathered": 0,
-    }
-
-
-def _dispute_row(event: Happening, place: int, kind: DisputeKind, status: DisputeStatus) -> Fields:
-    return {
-        "place": place,
-        "order_id": event.values["order_id"],
-        "challenger": event.values["challenger"],
-        "kind": int(kind),
-        "status": int(status),
-        "moves": 0,
-        "deadline": None,
-        "opened_time": event.time,
-        "opened_tx": event.transaction,
-        **dict.fromkeys(("ended_place", "ended_time", "ended_tx")),
     }
 
 

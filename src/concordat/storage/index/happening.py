@@ -23,6 +23,8 @@ class DisputeKind(IntEnum):
     """Move by move, down to one word."""
     PROOF = 1
     """In one transaction."""
+    DEMAND = 2
+    """For a part of the output, or its opening, to be shown."""
 
 
 class DisputeStatus(IntEnum):
@@ -36,6 +38,8 @@ class DisputeStatus(IntEnum):
     """The bond went back: the order was slashed, through this or another challenge."""
     PROVEN = 3
     """Fraud was shown."""
+    ANSWERED = 4
+    """What was demanded was shown."""
 
 
 class CreditKind(IntEnum):

@@ -79,6 +79,8 @@ class DisputeEntry:
     """How it stands."""
     moves: int
     """Moves made so far."""
+    part: int | None
+    """Part that is demanded, if it is a demand."""
     deadline: Timestamp | None
     """Last second for the next move, or for the last one."""
     opened: Moment
@@ -195,6 +197,7 @@ def _dispute(row: Mapping[str, Any]) -> DisputeEntry:
         kind=DisputeKind(row["kind"]),
         status=DisputeStatus(row["status"]),
         moves=row["moves"],
+        part=row["part"],
         deadline=row["deadline"],
         opened=_moment(row["place"], row["opened_time"], row["opened_tx"]),
         ended=_perhaps(row, "ended"),

@@ -41,8 +41,9 @@ _COLUMNS = {
         delivered_place number?, delivered_time number?, delivered_tx bytes?, until number?, trace_root bytes?,
         output bytes?, ended_place number?, ended_time number?, ended_tx bytes?, gathered number, output_hash bytes?""",
     "dispute": """
-        place number, order_id bytes, challenger bytes, kind number, status number, moves number, deadline number?,
-        opened_time number, opened_tx bytes, ended_place number?, ended_time number?, ended_tx bytes?""",
+        place number, order_id bytes, challenger bytes, kind number, status number, moves number, part number?,
+        deadline number?, opened_time number, opened_tx bytes,
+        ended_place number?, ended_time number?, ended_tx bytes?""",
     "artifact": """
         id bytes, place number, kind number, owner bytes, manifest bytes, parents bytes, royalty number, uri text,
         uri_length number, commitment bytes?, registered_time number, registered_tx bytes""",
