@@ -231,11 +231,11 @@ class ContractAccount:
         with self._mutex:
             (following,) = read(self._endpoint, [("ProviderAccount", self._address, "next", ())])
             number = max(following, self._number, *(signer.least(following) for signer in self._signers))
-            self._number = number + 1
             batch = Batch(calls=calls, number=number, deadline=Timestamp(self._now() + GOOD_FOR_SECONDS))
             digest = batch.digest(self._domain)
             own = bool(calls) and all(call.target == self._address for call in calls)
             signatures = [signer.sign(digest, number, own=own) for signer in self._signers]
+            self._number = number + 1
         names = [signer.signer for signer in self._signers]
         return contract("ProviderAccount").call("execute", list(calls), number, batch.deadline, names, signatures)
 
