@@ -29,7 +29,6 @@ contract DecisionResolver is ISchemaResolver {
 
     address private immutable EAS;
     IMarket private immutable MARKET;
-    bytes32 private immutable SCHEMA_UID;
 
     modifier onlyService() {
         if (msg.sender != EAS) revert NotAttestationService();
@@ -42,7 +41,6 @@ contract DecisionResolver is ISchemaResolver {
     constructor(address eas, IMarket market_) {
         EAS = eas;
         MARKET = market_;
-        SCHEMA_UID = keccak256(abi.encodePacked(SCHEMA, address(this), false));
     }
 
     /// @inheritdoc ISchemaResolver
@@ -73,11 +71,6 @@ contract DecisionResolver is ISchemaResolver {
         return false;
     }
 
-    /// @notice Id of the schema, registered with this resolver and not revocable.
-    function schemaUid() external view returns (bytes32) {
-        return SCHEMA_UID;
-    }
-
     /// @notice The market.
     function market() external view returns (address) {
         return address(MARKET);
@@ -93,11 +86,16 @@ contract DecisionResolver is ISchemaResolver {
         return "1.0.0";
     }
 
+    /// @notice Id of the schema, registered with this resolver and not revocable.
+    function schemaUid() public view returns (bytes32) {
+        return keccak256(abi.encodePacked(SCHEMA, address(this), false));
+    }
+
     function _isTrue(Attestation calldata attestation) private view returns (bool) {
         bytes calldata data = attestation.data;
         if (data.length != SettledOrders.ORDER_BYTES + 32 * FACT_WORDS) return false;
         (bool valid, Order calldata order) = SettledOrders.decode(data);
-        if (!valid || attestation.schema != SCHEMA_UID || attestation.recipient != order.provider) return false;
+        if (!valid || attestation.schema != schemaUid() || attestation.recipient != order.provider) return false;
         if (attestation.expirationTime != 0) return false;
         uint256[FACT_WORDS] memory facts = abi.decode(data[SettledOrders.ORDER_BYTES:], (uint256[5]));
         (bytes32 id, OrderSlot slot) = MARKET.read(order);

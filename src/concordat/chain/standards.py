@@ -135,7 +135,6 @@ class Standards:
         return {
             *(address.rjust(32, b"\0") for address in addresses),
             *(to_bytes32(number) for number in numbers),
-            self.schema_uid,
         }
 
     def _expected_values(self, deployment: Deployment) -> list[tuple[str, Address, str, tuple[Any, ...], Any]]:
@@ -153,6 +152,7 @@ class Standards:
         ]
         if self.resolver != ZERO_ADDRESS:
             expected.append(("DecisionResolver", self.resolver, "market", (), market))
+            expected.append(("DecisionResolver", self.resolver, "schemaUid", (), self.schema_uid))
         return expected
 
 
