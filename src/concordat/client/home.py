@@ -62,11 +62,6 @@ class Home:
         return self.path / "running.json"
 
     @property
-    def stewards(self) -> Path:
-        """Addresses of the stewards that somebody here works for."""
-        return self.path / "stewards.json"
-
-    @property
     def keys(self) -> Path:
         """Encrypted keystores and the log's signing key."""
         return self.path / "keys"

@@ -239,6 +239,6 @@ class EmbeddedMarket:
             public=self.public,
             providers=self._links,
             effects=self.backend.effects,
-            book=StewardBook(self.home.stewards),
+            book=StewardBook(self.home.path),
             on_close=self.close,
         )
