@@ -15,7 +15,7 @@ from concordat.chain.anvil import AnvilNode
 from concordat.chain.contracts import contract
 from concordat.chain.deploy import deploy
 from concordat.chain.development import DevelopmentLedger
-from concordat.primitives.encoding import to_hex
+from concordat.primitives.encoding import ZERO32, to_hex
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.signatures import receive_authorization_digest
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, Seconds, Timestamp, usd
@@ -128,7 +128,7 @@ class Stage:
 
     # -- orders ------------------------------------------------------------------------------------------------------
 
-    def offer(self, model: ModelId, input_root: Bytes32) -> tuple[Order, Funding]:
+    def offer(self, model: ModelId, input_root: Bytes32, effect: Bytes32 = ZERO32) -> tuple[Order, Funding]:
         """A new order of fifty cents with its bond, and the client's one signature."""
         self._salts += 1
         limit = Timestamp(self.ledger.now() + 600)
@@ -143,6 +143,7 @@ class Stage:
             model=model,
             input=input_root,
             evidence=encode_policy(AnyOf(Native(), FraudProvable())),
+            effect=effect,
             salt=keccak256(b"order %d" % self._salts),
         )
         return order, Funding(mode=FundingMode.AUTHORIZATION, signature=self.client.sign(self._digest(order)))

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from _effects import measure_effects
 from _peers import PEERS, Peer
 from _stage import open_stage
 from _stories import Figures, measure_disputes, measure_native, measure_orders, measure_records
@@ -57,6 +58,8 @@ FIGURES: dict[str, Figure] = {
     "withheld_trace_provider_gas": Figure(what="  paid by the provider"),
     "native_mlp_6k_gas": Figure(what="network of 6,209 weights on chain, beyond the order", at_most=100_000),
     "native_order_gas": Figure(what="  with the order, offer to paid (1 transaction)"),
+    "effect_apply_gas": Figure(what="effect: a settled decision moves a guarded number", at_most=100_000),
+    "effect_observe_gas": Figure(what="  its input of two words, vouched for by two of three"),
     "record_gas_per_decision_at_1e6": Figure(what="record of a decision, 10^6 to a checkpoint", at_most=0.1),
     "inclusion_proof_gas": Figure(what="inclusion proof of 20 hashes, execution", at_most=15_000),
 }
@@ -66,7 +69,8 @@ FIGURES: dict[str, Figure] = {
 def measure() -> Figures:
     """Everything, on a chain of its own."""
     with open_stage() as stage:
-        return measure_orders(stage) | measure_disputes(stage) | measure_native(stage) | measure_records(stage)
+        figures = measure_orders(stage) | measure_disputes(stage) | measure_native(stage) | measure_records(stage)
+        return figures | measure_effects(stage)
 
 
 def missed(figures: Figures) -> list[str]:

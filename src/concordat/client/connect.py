@@ -153,7 +153,7 @@ def connect_home(
         public=public,
         providers=providers,
         effects=EvmEffects(ledger, keyring),
-        book=StewardBook(home.stewards),
+        book=StewardBook(home.path),
         on_close=journal.close,
     )
 

@@ -12,6 +12,8 @@ from concordat.storage.files import read_file, write_file
 
 __all__ = ["StewardBook"]
 
+FILE = "stewards.json"
+"""Name of the book in a home."""
 MOST_BYTES = 1 << 20
 """Longest book that is read."""
 
@@ -21,12 +23,12 @@ class StewardBook:
 
     Parameters
     ----------
-    path : Path, optional
-        The file; without one the book is gone with the process.
+    folder : Path, optional
+        A home; without one the book is gone with the process.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+    def __init__(self, folder: Path | None = None) -> None:
+        self._path = folder / FILE if folder is not None else None
         self._held: list[Address] = []
 
     def addresses(self) -> list[Address]:
@@ -55,5 +57,4 @@ class StewardBook:
         if self._path is None:
             self._held.append(steward)
         else:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             write_file(self._path, json.dumps([to_hex(one) for one in (*known, steward)], indent=1).encode())

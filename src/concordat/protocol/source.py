@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 _OBSERVATION_TYPEHASH = keccak256(b"Observation(uint32 epoch,bytes32 input)")
-MAX_SIGNERS, MAX_DEPTH = 32, 10
+MAX_SIGNERS = 32
+MAX_DEPTH = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
