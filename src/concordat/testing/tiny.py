@@ -140,9 +140,14 @@ class TinyModel:
     def perform(self, dice: Random) -> tuple[Bytes32, TinyWork]:
         """An input root and an execution."""
         words, salt = dice.randbytes(_INPUTS).ljust(WORD, b"\0"), Bytes32(dice.randbytes(WORD))
+        how = dice.choices(["honest", "element", "input", "weights", "output", "length"], [6, 6, 2, 2, 3, 1])[0]
+        return input_root(words, salt, self.graph.input_depth), self.work(words, salt, how, dice)
+
+    def work(self, words: bytes, salt: Bytes32, how: str, dice: Random) -> TinyWork:
+        """An execution on an input: ``honest``, or wrong in one of the ways that `perform` draws from."""
         honest = run(self.graph, words)
         trace, spoilt = bytearray(honest.trace), False
-        match dice.choices(["honest", "element", "input", "weights", "output", "length"], [6, 6, 2, 2, 3, 1])[0]:
+        match how:
             case "element":  # one byte, which may lie in the input, in padding or in the output
                 trace[dice.randrange(len(trace))] ^= 1 << dice.randrange(8)
             case "input":
@@ -155,7 +160,7 @@ class TinyModel:
         region = self.graph.output.start * WORD
         output = carried_output(view.tree.root, bytes(trace[region : region + len(honest.output)]))
         output = _spoilt(output, dice) if spoilt else output
-        work = TinyWork(
+        return TinyWork(
             graph=self.graph,
             view=view,
             result=Result(trace_root=view.tree.root, output=output),
@@ -163,7 +168,6 @@ class TinyModel:
             input_salt=salt,
             fault=find_fault(self.graph, bytes(trace), words, output, honest=honest),
         )
-        return input_root(words, salt, self.graph.input_depth), work
 
     # -- EvidenceModule ----------------------------------------------------------------------------------------------
 
