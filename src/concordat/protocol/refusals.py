@@ -115,6 +115,37 @@ _EFFECT: dict[str, tuple[str, str]] = {
     "NotGovernor": ("Only the governor can let the steward go on.", ""),
     "NotStopped": ("The steward is not stopped.", ""),
 }
+_STANDARDS: dict[str, tuple[str, str]] = {
+    "AlreadyUsed": ("This order was rated before, or its fee is paid.", "An order is rated once."),
+    "ForeignAgent": ("The order's provider is not the wallet of that agent.", "Name the provider's own agent."),
+    "SelfFeedback": ("Nobody rates himself.", "Whoever owns, serves or is paid for the agent cannot rate it."),
+    "NoSettledOrder": ("Feedback needs a settled order.", "Admit a paid or slashed order of yours first."),
+    "BadValue": ("A value has at most 18 decimals and a tag at most 64 bytes.", ""),
+    "UnknownFeedback": ("There is no such feedback.", "Indices begin at 1."),
+    "AlreadyRevoked": ("This feedback was taken back already.", ""),
+    "RequestExists": ("Somebody used this request's hash before.", "Ask again: the salt makes another one."),
+    "NothingToSay": ("The order says nothing new.", "Wait until something happens to it."),
+    "NotEvaluator": ("The job has another evaluator.", ""),
+    "AlreadyBacked": ("The job is backed already.", "A job is backed by one order, once."),
+    "NotBacked": ("That order does not back the job.", "Back the job first."),
+    "WrongDescription": (
+        "The job's description does not ask for this order.",
+        "It must begin with concordat:1: and the hash of model, input, policy, window, bond and terms.",
+    ),
+    "ExpiresTooSoon": (
+        "The job could expire before it is decided.",
+        "It must outlast delivery, window, the longest dispute and an hour.",
+    ),
+    "Undecided": ("Nothing is due for this job yet.", "Wait for the order's end, or for the latest decision."),
+    "NothingToCollect": ("The order brought nothing, or it was collected.", ""),
+    "NoCredit": ("There is no credit to withdraw.", ""),
+    "ModelNotFound": ("The verifier does not know this model.", "Its owner can register it."),
+    "NotModelOwner": ("Only the model's owner can do this.", "Send it from the owner's account."),
+    "ModelMismatch": ("These hashes are not those of a published model, or are registered already.", ""),
+    "UnsupportedProofSystem": ("Nothing here checks proofs of that system.", ""),
+    "InvalidProof": ("The proof does not show it.", "Show the input's words and their salt."),
+    "NotVerified": ("That is not, for good, what the order was paid for.", "Wait until it is settled."),
+}
 
 REFUSALS: dict[str, type[ProtocolError]] = {
     **dict.fromkeys(_ORDER, OrderError),
@@ -122,10 +153,11 @@ REFUSALS: dict[str, type[ProtocolError]] = {
     **dict.fromkeys(_DISPUTE | _DEMAND, DisputeError),
     **dict.fromkeys(_REPLICATION, OrderError),
 }
-"""Class of each refusal of vault, market and court; those of registry and effects are plain `ProtocolError`."""
+"""Class of each refusal of vault, market and court; those of registry, effects and faces are plain
+`ProtocolError`."""
 REPLICATION_REFUSALS = frozenset(_REPLICATION)
 """Those of the pool of replicas and its panels."""
-_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _DEMAND | _REPLICATION | _REGISTRY | _EFFECT
+_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _DEMAND | _REPLICATION | _REGISTRY | _EFFECT | _STANDARDS
 
 
 def refusal(code: str, **fields: Any) -> ProtocolError:
