@@ -26,10 +26,12 @@ from concordat.primitives.units import Address, Bytes32
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.reputation import FEE_BPS
 
-__all__ = ["DECISION_SCHEMA", "NATIVE_SYSTEM", "Standards", "deploy_standards"]
+__all__ = ["DECISION_SCHEMA", "NATIVE_SYSTEM", "STANDARDS_FILE", "Standards", "deploy_standards"]
 
 NATIVE_SYSTEM = keccak256(b"concordat-integer-graph-v1")[:4]
 """Proof system of ERC-7992 under which the chain runs a model itself."""
+STANDARDS_FILE = "standards.json"
+"""Where a home keeps the addresses."""
 DECISION_SCHEMA = (
     "address client,address provider,uint96 price,uint96 bond,uint40 acceptBy,uint40 deliverBy,uint32 window,"
     "bytes32 model,bytes32 input,bytes32 evidence,bytes32 effect,bytes32 terms,bytes32 salt,"

@@ -17,7 +17,9 @@ from concordat.cli.node import node
 from concordat.cli.order import order
 from concordat.cli.output import command_errors
 from concordat.cli.record import record
+from concordat.cli.reputation import reputation
 from concordat.cli.settings import load_settings
+from concordat.cli.standards import standards
 from concordat.cli.up import down, up
 from concordat.cli.verify import verify
 from concordat.primitives.native import rust
@@ -74,5 +76,5 @@ def completion(shell: str) -> None:
     click.echo(kind(main, {}, "concordat", "_CONCORDAT_COMPLETE").source())
 
 
-for command in (account, artifact, demo, deploy, down, effect, node, order, record, up, verify):
+for command in (account, artifact, demo, deploy, down, effect, node, order, record, reputation, standards, up, verify):
     main.add_command(command)
