@@ -5,22 +5,20 @@ artifact stores that read in-toto.
 
 References
 ----------
-in-toto Attestation Framework v1 (Statement); secure-systems-lab DSSE v1.0.2 (pre-authentication encoding).
+in-toto Attestation Framework v1 (Statement); secure-systems-lab DSSE v1.0.2.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
+from collections.abc import Iterable
 from typing import Any
 
 from concordat.primitives.encoding import canonical_json, checksum_address, to_hex
 from concordat.primitives.errors import VerificationError
 from concordat.primitives.hashing import sha256
-from concordat.primitives.signatures import ed25519_verify
-from concordat.protocol.checkpoint import NoteKey, NoteSigner
+from concordat.protocol.envelope import open_payload, seal_payload
 from concordat.protocol.evidence import kinds_in
+from concordat.protocol.note import NoteKey, NoteSigner
 from concordat.protocol.record import DecisionRecord
 
 __all__ = ["PREDICATE_TYPE", "open_envelope", "seal", "statement"]
@@ -52,41 +50,16 @@ def statement(record: DecisionRecord) -> dict[str, Any]:
     }
 
 
-def seal(record: DecisionRecord, signer: NoteSigner) -> bytes:
-    """Signed DSSE envelope as canonical JSON; the key id is the signer's verifier key text."""
-    payload = canonical_json(statement(record))
-    envelope = {
-        "payloadType": PAYLOAD_TYPE,
-        "payload": base64.b64encode(payload).decode(),
-        "signatures": [
-            {"keyid": signer.key.encode(), "sig": base64.b64encode(signer.sign(_encoding(payload))).decode()},
-        ],
-    }
-    return canonical_json(envelope)
+def seal(record: DecisionRecord, *signers: NoteSigner) -> bytes:
+    """Signed DSSE envelope as canonical JSON, under each of the signers; key ids are verifier key texts."""
+    return seal_payload(canonical_json(statement(record)), PAYLOAD_TYPE, signers)
 
 
-def open_envelope(envelope: bytes, key: NoteKey, record: DecisionRecord) -> None:
-    """Raise `VerificationError` unless this is exactly the sealed statement of the record under that key."""
-    try:
-        parsed = json.loads(envelope)
-        (signature,) = parsed["signatures"]
-        payload = base64.b64decode(parsed["payload"], validate=True)
-        blob = base64.b64decode(signature["sig"], validate=True)
-    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
-        raise VerificationError("This is no DSSE envelope.", code="EnvelopeFormat") from error
+def open_envelope(envelope: bytes, keys: NoteKey | Iterable[NoteKey], record: DecisionRecord) -> None:
+    """Raise `VerificationError` unless this is exactly the sealed statement of the record under all of these keys."""
+    wanted = frozenset([keys] if isinstance(keys, NoteKey) else keys)
+    payload, signed = open_payload(envelope, PAYLOAD_TYPE, wanted)
     if payload != canonical_json(statement(record)):
         raise VerificationError("The statement is about something else.", code="StatementMismatch")
-    expected = {
-        "payloadType": PAYLOAD_TYPE,
-        "payload": base64.b64encode(payload).decode(),
-        "signatures": [{"keyid": key.encode(), "sig": base64.b64encode(blob).decode()}],
-    }
-    if canonical_json(expected) != envelope:
-        raise VerificationError("The envelope is not in canonical form.", code="EnvelopeFormat")
-    ed25519_verify(key.public, _encoding(payload), blob)
-
-
-def _encoding(payload: bytes) -> bytes:
-    """DSSE pre-authentication encoding."""
-    kind = PAYLOAD_TYPE.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    if not wanted or signed != wanted:
+        raise VerificationError("Not everybody who is asked for signed the statement.", code="EnvelopeUnsigned")
