@@ -62,7 +62,7 @@ class Witness:
     """Cells that satisfy a relation."""
 
     a: Vector
-    """Column a: signed integers, ``used_rows`` of them."""
+    """Column a, ``used_rows`` cells: elements of F (``uint64``) or signed integers."""
     b: Vector
     """Column b."""
 
@@ -116,7 +116,7 @@ class _Prover:
         for column, given, mask in zip(self.columns, (witness.a, witness.b), masks, strict=True):
             if len(given) != relation.used_rows:
                 raise ModelError("The witness has the wrong number of rows.", code="BadWitness")
-            column[: len(given)] = from_ints(given)
+            column[: len(given)] = given if given.dtype == np.uint64 else from_ints(given)
             column[length - MASK_ROWS :] = mask
         self.pads = random_base(seed, b"pads", 3 * relation.pads).reshape(-1, 3)
 

@@ -1,0 +1,438 @@
+"""Cells before they have a place: blocks, values that are linear in them, and the builder that lays them out.
+
+All values have one element for each element of a region and each inference of a batch, inferences outermost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from concordat.graph.elements import Integers
+from concordat.primitives.errors import ModelError
+from concordat.zk.field import P
+from concordat.zk.relation import (
+    NOWHERE,
+    Copy,
+    Family,
+    Lookup,
+    LookupKind,
+    Matmul,
+    Operand,
+    Relation,
+    Table,
+    Term,
+    TermKind,
+    WeightBlock,
+)
+
+__all__ = ["Block", "Builder", "Fill", "Part", "Product", "Run", "Value", "Weights"]
+
+Run: TypeAlias = Callable[[int], Integers]
+"""Elements of a node in every inference of a batch, shape (batch, n), from the executions."""
+Fill: TypeAlias = Callable[[Run], npt.NDArray[np.int64]]
+"""Cells of a block from the executions of a batch: signed, flat."""
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    """Consecutive cells of one column."""
+
+    count: int
+    """Cells."""
+    fill: Fill
+    """What is in them."""
+    column: int = -1
+    """0 for ``a``, 1 for ``b``, once laid out."""
+    start: int = -1
+    """First row, once laid out (counted from the plain rows for blocks that look nothing up)."""
+    plain: bool = True
+    """Whether it lies after the look-ups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A block, or some of its cells, times a number."""
+
+    coefficient: int
+    block: Block
+    indices: npt.NDArray[np.int64] | None = None
+    """Which cell each element reads; `NOWHERE` for none; all in order if left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Elements that are linear in cells: ``Σ parts + constant``."""
+
+    count: int
+    parts: tuple[Part, ...]
+    constant: int
+    fill: Fill
+
+    def at(self, indices: npt.NDArray[np.int64]) -> Value:
+        """The elements at some indices; `NOWHERE` gives zero and needs a value without a constant."""
+        if self.constant and (indices == NOWHERE).any():
+            raise ModelError("A padded read of a value with an offset.", code="BadNode")
+        parts = tuple(replace(p, indices=_compose(p.indices, indices)) for p in self.parts)
+        inner = self.fill
+
+        def fill(run: Run) -> npt.NDArray[np.int64]:
+            values = inner(run)
+            return np.where(indices == NOWHERE, 0, values[np.where(indices == NOWHERE, 0, indices)])
+
+        return Value(len(indices), parts, self.constant, fill)
+
+    @property
+    def bare(self) -> Block | None:
+        """The block, if the value is exactly one block's cells."""
+        if self.constant == 0 and len(self.parts) == 1:
+            part = self.parts[0]
+            if part.coefficient == 1 and part.indices is None and part.block.count == self.count:
+                return part.block
+        return None
+
+
+def _compose(first: npt.NDArray[np.int64] | None, second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    if first is None:
+        return second
+    return np.where(second == NOWHERE, NOWHERE, first[np.where(second == NOWHERE, 0, second)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Addend:
+    kind: TermKind
+    coefficient: int
+    block: Block | None = None
+    indices: npt.NDArray[np.int64] | None = None
+    number: int = 0
+    start: int = 0
+
+
+@dataclass(slots=True)
+class _Constraint:
+    count: int
+    addends: list[_Addend]
+    constant: int
+    cols: int
+    stride: int
+
+
+@dataclass(eq=False, slots=True)
+class Weights:
+    """Weights of a matrix product, shape (cols, inner), and where they come to lie."""
+
+    values: npt.NDArray[np.int64]
+    row: int = -1
+
+
+@dataclass(slots=True)
+class Product:
+    """A matrix product of blocks: rows of `left` with rows of `right`, each (rows, inner) indices into a block."""
+
+    rows: int
+    cols: int
+    inner: int
+    left: tuple[Block, npt.NDArray[np.int64]]
+    right: Weights | tuple[Block, npt.NDArray[np.int64]]
+
+
+@dataclass(slots=True)
+class Builder:
+    """Collects blocks and constraints; `finish` gives them their places."""
+
+    width: int
+    """Bits of the widest range table."""
+    batch: int
+    """Inferences."""
+    pairs: list[tuple[LookupKind, int, int, Block, Block | None]] = field(default_factory=list)
+    rows: list[tuple[Block, Block]] = field(default_factory=list)
+    singles: list[Block] = field(default_factory=list)
+    constraints: list[_Constraint] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
+    functions: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
+    copied: list[tuple[Block, npt.NDArray[np.int64]]] = field(default_factory=list)
+
+    # -- cells -------------------------------------------------------------------------------------------------------
+
+    def cells(self, count: int, fill: Fill) -> Value:
+        """New cells that look nothing up."""
+        block = Block(count, fill)
+        self.singles.append(block)
+        return Value(count, (Part(1, block),), 0, fill)
+
+    def place(self, value: Value) -> Block:
+        """A block that holds exactly a value's elements."""
+        if value.bare is not None:
+            return value.bare
+        placed = self.cells(value.count, value.fill)
+        self.equal(placed, value)
+        return placed.parts[0].block
+
+    def bare(self, value: Value) -> Value:
+        """The same value as cells of its own."""
+        return Value(value.count, (Part(1, self.place(value)),), 0, value.fill)
+
+    def bits(self, count: int, bits: int, fill: Fill) -> Value:
+        """New numbers from 0 to ``2**bits - 1``, cut into limbs that are looked up."""
+        limbs: list[tuple[int, Block]] = []
+        parts = []
+        for low in range(0, bits, self.width):
+            size = min(self.width, bits - low)
+            block = Block(count, _limb(fill, low, size), plain=False)
+            limbs.append((size, block))
+            parts.append(Part(1 << low, block))
+        for i in range(0, len(limbs) - 1, 2):
+            (w1, b1), (w2, b2) = limbs[i], limbs[i + 1]
+            self.pairs.append((LookupKind.PAIR, w1, w2, b1, b2))
+        if len(limbs) % 2:
+            self.pairs.append((LookupKind.SINGLE, limbs[-1][0], 0, limbs[-1][1], None))
+        return Value(count, tuple(parts), 0, fill)
+
+    def function(self, entries: tuple[tuple[int, int], ...], x: Value, fill: Fill) -> Value:
+        """``table[x]`` for every element."""
+        number = self.functions.setdefault(entries, 64 + len(self.functions))
+        key = Block(x.count, x.fill, plain=False)
+        result = Block(x.count, fill, plain=False)
+        self.pairs.append((LookupKind.FUNCTION, number, 0, key, result))
+        self.equal(Value(x.count, (Part(1, key),), 0, x.fill), x)
+        return Value(x.count, (Part(1, result),), 0, fill)
+
+    def row_of(self, x: Value, y: Value) -> Block:
+        """Both values side by side, for their product; gives the block in column a."""
+        first, second = Block(x.count, x.fill), Block(y.count, y.fill)
+        self.rows.append((first, second))
+        self.equal(Value(x.count, (Part(1, first),), 0, x.fill), x)
+        self.equal(Value(y.count, (Part(1, second),), 0, y.fill), y)
+        return first
+
+    def copy(self, weights: npt.NDArray[np.int64]) -> Value:
+        """Cells that equal weights of the model; one set for the whole batch."""
+        value = self.cells(len(weights), lambda run: weights)
+        self.copied.append((value.parts[0].block, weights))
+        return value
+
+    # -- constraints -------------------------------------------------------------------------------------------------
+
+    def equal(self, x: Value, y: Value) -> None:
+        """``x = y``."""
+        self.zero([(1, x), (-1, y)])
+
+    def zero(
+        self,
+        terms: list[tuple[int, Value]],
+        *,
+        product: tuple[int, Block] | None = None,
+        public: tuple[int, int] | None = None,
+        matmul: tuple[int, int] | None = None,
+        constant: int = 0,
+        cols: int = 0,
+    ) -> None:
+        """``Σ terms + product + public + matmul + constant = 0``, element by element.
+
+        Parameters
+        ----------
+        product : (coefficient, block), optional
+            Product of the two cells of each row of a block from `row_of`.
+        public, matmul : (coefficient, number), optional
+            A public vector; a matrix product.
+        cols : int, optional
+            Columns of the matrix product.
+        """
+        count = terms[0][1].count
+        addends = []
+        for coefficient, value in terms:
+            constant += coefficient * value.constant
+            for part in value.parts:
+                addends.append(_Addend(TermKind.CELLS, coefficient * part.coefficient, part.block, part.indices))
+        if product is not None:
+            addends.append(_Addend(TermKind.PRODUCT, product[0], product[1]))
+        if public is not None:
+            addends.append(_Addend(TermKind.PUBLIC, public[0], number=public[1]))
+        if matmul is not None:
+            addends.append(_Addend(TermKind.MATMUL, matmul[0], number=matmul[1]))
+        self.constraints.append(_Constraint(count, addends, constant, cols or count, 0))
+
+    def multiply(self, product: Product) -> int:
+        """A matrix product; gives its number."""
+        self.products.append(product)
+        return len(self.products) - 1
+
+    # -- places ------------------------------------------------------------------------------------------------------
+
+    def finish(self, *, slot_bits: int, group_bits: int, taken: Block, publics: tuple[int, ...]) -> Relation:
+        """Give everything its place."""
+        lookups, lookup_rows, needed = self._place_lookups()
+        tables, cursors = self._place_plain(lookup_rows, needed)
+        weight_rows, copies = self._place_weights(slot_bits, group_bits)
+        group = 1 << group_bits
+        families = []
+        for c in self.constraints:
+            padded = -(-c.cols // group) * group if any(a.kind is TermKind.MATMUL for a in c.addends) else c.cols
+            terms = tuple(self._term(a) for a in c.addends)
+            families.append(Family(count=c.count, cols=c.cols, stride=padded, terms=terms, constant=c.constant))
+        return Relation(
+            used_rows=max(cursors),
+            lookup_rows=lookup_rows,
+            slot_bits=slot_bits,
+            group_bits=group_bits,
+            weight_rows=weight_rows,
+            lookups=tuple(lookups),
+            tables=tuple(tables),
+            families=tuple(families),
+            matmuls=tuple(self._matmul(p) for p in self.products),
+            copies=tuple(copies),
+            input_column=taken.column,
+            input_start=taken.start,
+            input_count=taken.count,
+            publics=publics,
+        )
+
+    def _place_lookups(self) -> tuple[list[Lookup], int, set[int]]:
+        lookups: list[Lookup] = []
+        at, needed = 0, set[int]()
+        for kind, first, second, a, b in sorted(self.pairs, key=lambda pair: pair[:3]):
+            a.column, a.start = 0, at
+            needed.add(first)
+            if b is not None:
+                b.column, b.start = 1, at
+            if kind is LookupKind.PAIR:
+                needed.add(second)
+            last = lookups[-1] if lookups else None
+            if last is not None and (last.kind, last.table_a, last.table_b) == (kind, first, second):
+                lookups[-1] = replace(last, count=last.count + a.count)
+            else:
+                lookups.append(Lookup(kind=kind, start=at, count=a.count, table_a=first, table_b=second))
+            at += a.count
+        return lookups, at, needed
+
+    def _place_plain(self, first: int, needed: set[int]) -> tuple[list[Table], list[int]]:
+        at = first
+        for a, b in self.rows:
+            a.column, a.start, b.column, b.start = 0, at, 1, at
+            at += a.count
+        cursors = [at, at]
+        tables = []
+        entries = {number: pairs for pairs, number in self.functions.items()}
+        waiting: list[tuple[int, Block | int]] = [(block.count, block) for block in self.singles]
+        waiting += [(len(entries[n]) if n >= 64 else 1 << n, n) for n in sorted(needed)]
+        for size, item in sorted(waiting, key=lambda pair: -pair[0]):
+            column = 0 if cursors[0] <= cursors[1] else 1
+            if isinstance(item, Block):
+                item.column, item.start = column, cursors[column]
+            else:
+                table = Table(number=item, entries=entries.get(item, ()), column=column, start=cursors[column])
+                tables.append(table)
+            cursors[column] += size
+        return sorted(tables, key=lambda t: t.number), cursors
+
+    def _place_weights(self, slot_bits: int, group_bits: int) -> tuple[int, list[Copy]]:
+        at, copies = 0, []
+        for product in self.products:
+            if isinstance(product.right, Weights):
+                product.right.row = at
+                at += -(-product.inner >> slot_bits) * -(-product.cols >> group_bits)
+        for block, weights in self.copied:
+            copies.append(Copy(row=at, column=block.column, start=block.start, count=len(weights)))
+            at += -(-len(weights) >> (slot_bits + group_bits))
+        return at, copies
+
+    def _term(self, addend: _Addend) -> Term:
+        if addend.block is None:
+            return Term(kind=addend.kind, coefficient=addend.coefficient, column=addend.number)
+        start = addend.block.start
+        if addend.kind is TermKind.PRODUCT:
+            return Term(kind=addend.kind, coefficient=addend.coefficient, start=start)
+        rows = _rows(addend.block, addend.indices)
+        if isinstance(rows, int):
+            return Term(kind=addend.kind, coefficient=addend.coefficient, column=addend.block.column, start=rows)
+        return Term(
+            kind=addend.kind, coefficient=addend.coefficient, column=addend.block.column, indices=tuple(rows.tolist())
+        )
+
+    def _matmul(self, product: Product) -> Matmul:
+        def operand(source: tuple[Block, npt.NDArray[np.int64]], count: int) -> Operand:
+            block, indices = source
+            rows = np.where(indices == NOWHERE, NOWHERE, indices + block.start).reshape(count, product.inner)
+            first = int(rows[0, 0])
+            step = int(rows[1, 0]) - first if count > 1 else 0
+            regular = first + step * np.arange(count)[:, None] + np.arange(product.inner)[None, :]
+            if step >= 0 and (rows == regular).all():
+                return Operand(column=block.column, start=first, row=step)
+            return Operand(column=block.column, indices=tuple(rows.ravel().tolist()))
+
+        right = product.right
+        return Matmul(
+            rows=product.rows,
+            cols=product.cols,
+            inner=product.inner,
+            left=operand(product.left, product.rows),
+            right=WeightBlock(row=right.row) if isinstance(right, Weights) else operand(right, product.cols),
+        )
+
+    # -- contents ----------------------------------------------------------------------------------------------------
+
+    def columns(self, relation: Relation, run: Run) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """Both columns for some executions, elements of F."""
+        out = np.zeros((2, relation.used_rows), dtype=np.uint64)
+        blocks = [b for pair in self.pairs for b in pair[3:] if b is not None]
+        blocks += [b for pair in self.rows for b in pair] + self.singles
+        for block in blocks:
+            values = np.asarray(block.fill(run))
+            if values.dtype != np.uint64:
+                wrapped = values.astype(np.uint64)
+                values = np.where(values < 0, wrapped + np.uint64(P), wrapped)
+            out[block.column, block.start : block.start + block.count] = values
+        for table in relation.tables:
+            out[table.column, table.start : table.start + table.size] = self._multiplicities(table, run)
+        return out[0], out[1]
+
+    def _multiplicities(self, table: Table, run: Run) -> npt.NDArray[np.uint64]:
+        counts = np.zeros(table.size, dtype=np.uint64)
+        place = {x: j for j, (x, _) in enumerate(table.entries)}
+        for kind, first, second, a, b in self.pairs:
+            looked: list[Block] = [a] if first == table.number else []
+            if kind is LookupKind.PAIR and second == table.number and b is not None:
+                looked.append(b)
+            for block in looked:
+                keys = block.fill(run)
+                if kind is LookupKind.FUNCTION:
+                    keys = np.array([place[int(k)] for k in keys], dtype=np.int64)
+                counts += np.bincount(keys, minlength=table.size).astype(np.uint64)
+        return counts
+
+    def weight_matrix(self, relation: Relation) -> npt.NDArray[np.int64]:
+        """All weights where the relation has them."""
+        out = np.zeros((relation.weight_rows, relation.weight_width), dtype=np.int64)
+        slot, group = 1 << relation.slot_bits, 1 << relation.group_bits
+        for product in self.products:
+            if not isinstance(product.right, Weights):
+                continue
+            chunks, height = -(-product.inner // slot), -(-product.cols // group)
+            padded = np.zeros((height * group, chunks * slot), dtype=np.int64)
+            padded[: product.cols, : product.inner] = product.right.values
+            block = padded.reshape(height * group, chunks, slot).transpose(1, 0, 2)
+            row = product.right.row
+            out[row : row + chunks * height] = block.reshape(chunks * height, group * slot)
+        for copy, (_, weights) in zip(relation.copies, self.copied, strict=True):
+            flat = np.zeros(-(-len(weights) // relation.weight_width) * relation.weight_width, dtype=np.int64)
+            flat[: len(weights)] = weights
+            rows = flat.reshape(-1, relation.weight_width)
+            out[copy.row : copy.row + len(rows)] = rows
+        return out
+
+
+def _limb(fill: Fill, low: int, size: int) -> Fill:
+    return lambda run: (fill(run) >> low) & ((1 << size) - 1)
+
+
+def _rows(block: Block, indices: npt.NDArray[np.int64] | None) -> int | npt.NDArray[np.int64]:
+    if indices is None:
+        return block.start
+    rows = np.where(indices == NOWHERE, NOWHERE, indices + block.start)
+    if len(rows) and rows[0] != NOWHERE and (rows == rows[0] + np.arange(len(rows))).all():
+        return int(rows[0])
+    return rows
