@@ -252,13 +252,11 @@ contract Steward is ISteward, OrderDomain {
     /// something only if the window was long enough to watch and the bond large enough to lose. Replicas are as many as the
     /// last byte of the policy says. A policy for which nobody need see the output is delivered sealed: nothing counts.
     function _counted(Order calldata order, uint8 gathered) private view returns (uint8) {
-        bytes32 asked = order.evidence;
-        bool open = asked.names(uint256(EvidenceKind.NATIVE)) || asked.names(uint256(EvidenceKind.FRAUD_PROVABLE))
-            || asked.names(uint256(EvidenceKind.REPLICATED));
-        if (!open) return 0;
+        if (order.evidence.isPrivate()) return 0;
         uint256 counted = gathered & ACCEPTS;
         if (order.window < MIN_WINDOW || order.bond < MIN_BOND) counted &= ~OPTIMISTIC;
-        if (uint8(uint256(asked)) >> 4 < MIN_REPLICAS) counted &= ~REPLICATED;
+        (uint256 agreeing,) = order.evidence.replicas();
+        if (agreeing < MIN_REPLICAS) counted &= ~REPLICATED;
         return uint8(counted);
     }
 

@@ -271,7 +271,7 @@ contract EffectAttacksTest is EffectBase {
         observe(1);
         Order memory order = orderFor(1);
         // The market pays after the window whatever the policy, and says FRAUD_PROVABLE; nobody was asked to watch.
-        order.evidence = policy(1 << REPLICATED, 0);
+        order.evidence = policy(1 << SCORED, 0);
         Delivery memory delivery = settleByWindow(order, 8_000);
         assertEq(gathered(order), 1 << FRAUD_PROVABLE, "gathered");
         vm.expectRevert(ISteward.EvidenceTooWeak.selector);

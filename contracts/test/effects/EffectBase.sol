@@ -27,6 +27,7 @@ contract HandSource is ChainSource {
 /// @dev A steward over a real market, epochs of a day, and short forms of what people do.
 abstract contract EffectBase is Base {
     uint8 internal constant REPLICATED = 3;
+    uint8 internal constant SCORED = 4;
     uint8 internal constant RELEASE = 7;
     uint32 internal constant EPOCH = 86_400;
     uint32 internal constant OBSERVE_WITHIN = 6 hours;

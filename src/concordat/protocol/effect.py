@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from concordat.primitives.encoding import ZERO32, abi_words
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Bytes32, OrderId
-from concordat.protocol.evidence import EvidenceKind, kinds_named, satisfied
+from concordat.protocol.evidence import EvidenceKind, is_private, replicas_of, satisfied
 from concordat.protocol.execution import commit_result
 from concordat.protocol.guard import admit
 from concordat.protocol.order import Domain, Order, OrderState, OrderStatus, order_id
@@ -42,8 +42,6 @@ _EFFECT_TYPEHASH = keccak256(b"Effect(address steward,uint32 epoch,address sourc
 _OPTIMISTIC = 1 << EvidenceKind.FRAUD_PROVABLE
 _PROVEN = 1 << EvidenceKind.NATIVE | 1 << EvidenceKind.VALIDITY
 _REPLICATED = 1 << EvidenceKind.REPLICATED
-_OPEN = {EvidenceKind.NATIVE, EvidenceKind.FRAUD_PROVABLE, EvidenceKind.REPLICATED}
-"""Kinds for which the output is delivered in plain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +170,12 @@ def _settled(
 
 def _counted(terms: StewardTerms, order: Order, gathered: int) -> int:
     """Of the kinds gathered, those that count."""
-    if not kinds_named(order.evidence) & _OPEN:
+    if is_private(order.evidence):
         return 0
     counted = gathered & terms.accepts
     if order.window < terms.min_window or order.bond < terms.min_bond:
         counted &= ~_OPTIMISTIC
-    if order.evidence[31] >> 4 < terms.min_replicas:
+    if replicas_of(order.evidence)[0] < terms.min_replicas:
         counted &= ~_REPLICATED
     return counted
 
