@@ -130,9 +130,7 @@ def _axes(node: OnnxNode, inputs: Sequence[Array], default: list[int]) -> list[i
 
 def _concat(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
     axis = int(node.attributes["axis"]) % inputs[0].ndim
-    if axis == 0 or not inputs:
-        raise node.refuse("it joins rows of a batch")
-    check_size(node, (1, sum(array.size // max(len(array), 1) for array in inputs)))
+    check_size(node, (1, sum(array.size // max(len(array) if axis else 1, 1) for array in inputs)))
     if len({array.dtype for array in inputs}) > 1:
         raise node.refuse("it joins tensors of different types")
     return [np.concatenate(inputs, axis=axis)]
@@ -140,6 +138,8 @@ def _concat(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
 
 def _lower_concat(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
     shapes = [lowering.samples[name].shape[1:] for name in node.inputs]
+    if int(node.attributes["axis"]) % (len(shapes[0]) + 1) == 0:
+        raise node.refuse("it joins rows of a batch", code="UnsupportedOperator")
     starts = np.cumsum([0, *(math.prod(shape) for shape in shapes)])
     places = [start + np.arange(math.prod(shape)).reshape(shape) for start, shape in zip(starts, shapes, strict=False)]
     axis = int(node.attributes["axis"]) % (len(shapes[0]) + 1) - 1
