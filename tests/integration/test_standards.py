@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from concordat.chain.accounts import Signer
+from concordat.chain.anvil import AnvilNode
 from concordat.chain.ledger import EvmLedger
 from concordat.chain.standards import Standards, deploy_standards
+from concordat.cli.main import main
 from concordat.client.directory import Directory
+from concordat.client.home import Home
 from concordat.client.inference import Inferences, content_proof
 from concordat.client.orders import PlacedOrder
 from concordat.client.reputation import Reputation
 from concordat.client.validation import Validation
 from concordat.node.embedded import EmbeddedMarket
-from concordat.node.open import TERMS, open_market
+from concordat.node.open import TERMS, embed, open_market
+from concordat.node.process import open_door
+from concordat.primitives.encoding import checksum_address
 from concordat.primitives.errors import ConcordatError, ConfigurationError, InputError, NotFoundError
 from concordat.primitives.units import usd
 from concordat.protocol.evidence import FraudProvable, Native
@@ -197,3 +205,46 @@ def test_attestation_without_a_service_says_what_to_do(stage: Stage) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Inferences(stage.ledger, stage.standards).attest(stage.signer("client"), stage.placed.order, stage.result)
     assert caught.value.code == "NoAttestations"
+
+
+# -- the command line --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[tuple[EmbeddedMarket, list[str]]]:
+    """A market of one provider with a door, and what every command is told."""
+    with AnvilNode() as node:
+        market = embed(node.endpoint, home=Home(tmp_path))
+        provider = market.add_provider("provider", TERMS)
+        door = open_door(provider, Home(tmp_path), "provider")
+        market.network.registry.publish(small_model(), signer="lender")
+        yield market, ["--json", "--home", str(tmp_path), "--url", node.url]
+        door.close()
+        market.close()
+
+
+def command(home: tuple[EmbeddedMarket, list[str]], *arguments: str) -> Any:
+    result = CliRunner().invoke(main, [*home[1], *arguments], catch_exceptions=False)
+    return json.loads(result.stdout)
+
+
+def test_command_line_deploys_rates_and_shows(home: tuple[EmbeddedMarket, list[str]]) -> None:
+    market, _ = home
+    assert command(home, "standards", "show")["error"]["code"] == "NoStandards"
+    assert command(home, "standards", "deploy", "--fee-bps", "100")["ok"]
+    assert command(home, "standards", "deploy")["error"]["code"] == "StandardsExist"
+    assert command(home, "standards", "show")["data"]["fee_bps"] == 100
+    row = ["small", json.dumps(ROW), "--pay", "0.50", "--evidence", "native", "--yes"]
+    order = command(home, "order", "place", *row)["data"]["order"]
+    assert command(home, "reputation", "rate", order, "80")["error"]["code"] == "UnknownAgent"
+    provider = market.keyring.signer("provider")
+    Directory(market.backend.ledger).announce(provider, "provider", "")  # type: ignore[arg-type]
+    assert command(home, "reputation", "rate", order, "80")["error"]["code"] == "NotSettled"
+    market.settle()
+    rated = command(home, "reputation", "rate", order, "80")["data"]
+    assert rated["burned"] == usd("0.005")
+    for agent in (str(rated["agent"]), checksum_address(provider.address)):
+        shown = command(home, "reputation", "show", agent)["data"]
+        assert (shown["score"], shown["raters"]) == (8000, 1)
+        assert shown["trust"] == shown["available"] == decayed(usd("0.005"), 0) * 6000 // SCALE
+    assert command(home, "reputation", "show", "somebody")["error"]["code"] == "BadAgent"
