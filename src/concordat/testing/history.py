@@ -123,7 +123,8 @@ class PastChain:
         self.market, self.lie = market, lie
         self.deployment = DEPLOYMENT
         self.newest = (market.orders - 1) // market.per_block + 1 + STAGES if head is None else head
-        self.fork: tuple[int, PastMarket] | None = None
+        self._branches: list[tuple[int, PastMarket]] = [(0, market)]
+        self._count = 0
         self.seconds = 0.0
         """Spent in here."""
 
@@ -138,12 +139,14 @@ class PastChain:
 
     def reorganise(self, block: int, *, head: int | None = None) -> None:
         """From this block on everything was otherwise."""
-        self.fork = (block, replace(self.market_at(block), branch=self.market_at(block).branch + 1))
+        self._count += 1
+        kept = [branch for branch in self._branches if branch[0] < block]
+        self._branches = [*kept, (block, replace(self.market, branch=self._count))]
         self.newest = self.newest if head is None else head
 
     def market_at(self, block: int) -> PastMarket:
         """What happened, as seen from a block."""
-        return self.fork[1] if self.fork is not None and block >= self.fork[0] else self.market
+        return next((market for first, market in reversed(self._branches) if first <= block), self.market)
 
     # -- what a node answers -----------------------------------------------------------------------------------------
 
