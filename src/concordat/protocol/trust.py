@@ -4,10 +4,19 @@ A trust root comes from somewhere else than the bundle, such as the README of a 
 
     [log]
     keys = ["log.example+530d903a+AekyeRrm…"]     # C2SP verifier keys; the name is the log's origin
+    require = "all"                               # optional: "any" (default) of its keys, "all" its algorithms, or one
+    recovery = ["log.example+…"]                  # optional: keys that may replace lost ones
+
+    [[log.retired]]                               # optional: keys that speak for the log's past
+    key = "log.example+…"
+    size = 812                                    # for at most this many entries
+    root = "0x…"
+    revoked = 1790000000                          # optional: others may hold it since then
 
     [witnesses]                                   # optional
     quorum = 1
     keys = ["witness.example+…"]
+    require = "any"                               # optional, as above
 
     [chain]
     id = 31337
@@ -26,24 +35,27 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from concordat.primitives.encoding import from_hex
 from concordat.primitives.errors import ConfigurationError, InputError
-from concordat.primitives.units import Address, Bytes32, ModelId
-from concordat.protocol.checkpoint import KeyKind, NoteKey
+from concordat.primitives.units import Address, Bytes32, ModelId, Timestamp
 from concordat.protocol.evidence import EvidenceKind, Policy
+from concordat.protocol.log_keys import Requirement, Retired, SignedStatement, follow
+from concordat.protocol.note import KeyKind, NoteKey
 
 __all__ = ["TrustRoot", "parse_policy"]
 
 _SECTIONS: dict[str, set[str]] = {
-    "log": {"keys"},
-    "witnesses": {"quorum", "keys"},
+    "log": {"keys", "require", "recovery", "retired"},
+    "witnesses": {"quorum", "keys", "require"},
     "chain": {"id", "market", "token", "vault", "checkpoints", "log"},
     "accept": {"evidence", "models"},
 }
+_REQUIREMENTS = ("any", "all", "ed25519", "ml-dsa-44")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +64,18 @@ class TrustRoot:
 
     log_keys: tuple[NoteKey, ...]
     """Logs that are trusted; each key's name is its log's origin."""
+    require: Requirement = "any"
+    """What a log's checkpoints must be signed with: ``any``, ``all`` or one algorithm."""
+    recovery_keys: tuple[NoteKey, ...] = ()
+    """Keys that may replace a log's lost ones."""
+    retired: tuple[Retired, ...] = ()
+    """Keys that speak for a log's past."""
     witness_keys: tuple[NoteKey, ...] = ()
     """Witnesses that are trusted."""
     quorum: int = 0
     """How many different witnesses must have signed."""
+    witness_require: Requirement = "any"
+    """What each of them must have signed with."""
     chain_id: int
     """EIP-155 chain id."""
     market: Address
@@ -86,11 +106,16 @@ class TrustRoot:
             data = tomllib.loads(text)
             _check_fields(data)
             chain, accept = data.get("chain", {}), data.get("accept", {})
-            witnesses, quorum = _keys(data, "witnesses", KeyKind.WITNESS), data.get("witnesses", {}).get("quorum", 0)
+            log, witness = data.get("log", {}), data.get("witnesses", {})
+            witnesses, quorum = _keys(witness, "keys", KeyKind.WITNESS), witness.get("quorum", 0)
             root = cls(
-                log_keys=_keys(data, "log", KeyKind.LOG),
+                log_keys=_keys(log, "keys", KeyKind.LOG),
+                require=_requirement(log),
+                recovery_keys=_keys(log, "recovery", KeyKind.LOG),
+                retired=tuple(_retired(item) for item in log.get("retired", [])),
                 witness_keys=witnesses,
                 quorum=quorum,
+                witness_require=_requirement(witness),
                 chain_id=chain["id"],
                 market=Address(from_hex(chain["market"], length=20)),
                 token=_address(chain, "token"),
@@ -102,6 +127,11 @@ class TrustRoot:
             )
         except (tomllib.TOMLDecodeError, InputError, KeyError, TypeError, AttributeError) as error:
             raise _bad(str(error)) from error
+        if any(
+            require in ("ed25519", "ml-dsa-44") and require not in {key.kind.algorithm for key in keys}
+            for require, keys in ((root.require, root.log_keys), (root.witness_require, root.witness_keys))
+        ):
+            raise _bad("it requires an algorithm that none of its keys has")
         if not root.log_keys or type(quorum) is not int or not 0 <= quorum <= len({key.name for key in witnesses}):
             raise _bad("no log key, or a quorum that its witnesses cannot reach")
         return root
@@ -115,11 +145,43 @@ class TrustRoot:
             raise ConfigurationError(f"The trust file {path} cannot be read.", code="TrustUnreadable") from error
         return cls.parse(text)
 
+    def keys_of(self, origin: str) -> tuple[NoteKey, ...]:
+        """Trusted keys of one log."""
+        return tuple(key for key in self.log_keys if key.name == origin)
+
+    def after(self, statements: Sequence[SignedStatement]) -> TrustRoot:
+        """The trust root once a log has changed its keys: the new ones in place of those they retired.
+
+        Raises
+        ------
+        VerificationError
+            ``KeyChain`` if the statements do not lead from the trusted keys to others.
+        """
+        if not statements:
+            return self
+        origin = statements[0].statement.origin
+        rescue = tuple(key for key in self.recovery_keys if key.name == origin)
+        keys, recovery, retired = follow(self.keys_of(origin), rescue, statements, require=self.require)
+        return replace(
+            self,
+            log_keys=(*(key for key in self.log_keys if key.name != origin), *keys),
+            recovery_keys=(*(key for key in self.recovery_keys if key.name != origin), *recovery),
+            retired=(*self.retired, *retired),
+        )
+
     def encode(self) -> str:
         """TOML text that parses to the same."""
         sections: dict[str, list[tuple[str, object]]] = {
-            "log": [("keys", [key.encode() for key in self.log_keys])],
-            "witnesses": [("quorum", self.quorum), ("keys", [key.encode() for key in self.witness_keys])],
+            "log": [
+                ("keys", [key.encode() for key in self.log_keys]),
+                *([("require", self.require)] if self.require != "any" else []),
+                *([("recovery", [key.encode() for key in self.recovery_keys])] if self.recovery_keys else []),
+            ],
+            "witnesses": [
+                ("quorum", self.quorum),
+                ("keys", [key.encode() for key in self.witness_keys]),
+                *([("require", self.witness_require)] if self.witness_require != "any" else []),
+            ],
             "chain": [
                 ("id", self.chain_id),
                 *(
@@ -135,10 +197,10 @@ class TrustRoot:
         }
         if not self.witness_keys:
             del sections["witnesses"]
+        tables = [(f"[{title}]", rows) for title, rows in sections.items() if rows]
+        tables += [("[[log.retired]]", _retired_rows(gone)) for gone in self.retired]
         return "\n".join(
-            f"[{title}]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in rows)
-            for title, rows in sections.items()
-            if rows
+            f"{title}\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in rows) for title, rows in tables
         )
 
 
@@ -171,11 +233,38 @@ def _check_fields(data: dict[str, Any]) -> None:
         raise InputError("chain.id is not a whole number", code="BadTrust")
 
 
-def _keys(data: dict[str, Any], section: str, kind: KeyKind) -> tuple[NoteKey, ...]:
-    keys = tuple(NoteKey.parse(text) for text in data.get(section, {}).get("keys", []))
-    if any(key.kind is not kind for key in keys):
-        raise InputError(f"{section}: a key of another kind", code="BadTrust")
+def _keys(section: dict[str, Any], name: str, kind: KeyKind) -> tuple[NoteKey, ...]:
+    keys = tuple(NoteKey.parse(text) for text in section.get(name, []))
+    if any(key.kind not in (kind, KeyKind.ML_DSA_44) for key in keys) or len(set(keys)) != len(keys):
+        raise InputError(f"{name}: a key of another kind, or one twice", code="BadTrust")
     return keys
+
+
+def _requirement(section: dict[str, Any]) -> Requirement:
+    require = section.get("require", "any")
+    if require not in _REQUIREMENTS:
+        raise InputError(f"require is one of {', '.join(_REQUIREMENTS)}", code="BadTrust")
+    return str(require)
+
+
+def _retired(item: dict[str, Any]) -> Retired:
+    if set(item) - {"revoked"} != {"key", "size", "root"}:
+        raise InputError("log.retired needs key, size and root", code="BadTrust")
+    key, revoked = NoteKey.parse(item["key"]), item.get("revoked")
+    numbers = [item["size"], *([revoked] if revoked is not None else [])]
+    if key.kind is KeyKind.WITNESS or any(type(number) is not int or number < 0 for number in numbers):
+        raise InputError("log.retired: a key of another kind, or no whole number", code="BadTrust")
+    return Retired(
+        key=key,
+        size=item["size"],
+        root=Bytes32(from_hex(item["root"], length=32)),
+        revoked=Timestamp(revoked) if revoked is not None else None,
+    )
+
+
+def _retired_rows(gone: Retired) -> list[tuple[str, object]]:
+    revoked: list[tuple[str, object]] = [("revoked", gone.revoked)] if gone.revoked is not None else []
+    return [("key", gone.key.encode()), ("size", gone.size), ("root", "0x" + gone.root.hex()), *revoked]
 
 
 def _address(chain: dict[str, Any], name: str) -> Address | None:

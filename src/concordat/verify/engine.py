@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from concordat.primitives.encoding import checksum_address, to_hex
-from concordat.primitives.errors import InputError, VerificationError
+from concordat.primitives.errors import ConfigurationError, InputError, VerificationError
 from concordat.primitives.units import show_usd
 from concordat.protocol.bundle import MAX_BUNDLE_BYTES, Bundle
 from concordat.protocol.evidence import Policy
@@ -59,6 +59,8 @@ def verify(
         If the bytes are not a bundle at all.
     InputError
         If the file cannot be read.
+    ConfigurationError
+        ``MlDsaMissing`` if the trust root asks for ML-DSA-44 and the installed library cannot verify it.
     """
     parsed = Bundle.parse(bundle.encode() if isinstance(bundle, Bundle) else _bytes_of(bundle))
     case = Case.of(parsed, trust=trust, policy=policy, facts=endpoint_facts, program=program)
@@ -108,6 +110,8 @@ _CHECKS: dict[int, Callable[[Case], Found]] = {
 def _run(check: Callable[[Case], Found], case: Case) -> Found:
     try:
         return check(case)
+    except ConfigurationError:
+        raise  # what is missing here says nothing about the bundle
     except (VerificationError, InputError) as error:
         return contradiction(error.message)
 
