@@ -110,8 +110,11 @@ def _stretch(function: str, params: dict[str, Any], password: str) -> bytes:
 
 
 def _scrypt(password: str, salt: bytes, length: int, cost: int, block: int, lanes: int) -> bytes:
-    """From pycryptodome, because OpenSSL refuses the small blocks that some wallets use."""
-    stretched: bytes = scrypt(password.encode(), salt, length, cost, block, lanes)
+    """From pycryptodome, because OpenSSL refuses the small blocks that some wallets use; its releases 3 and 4 declare
+    other types for the same bytes.
+    """
+    stretch: Any = scrypt
+    stretched: bytes = stretch(password.encode(), salt, length, cost, block, lanes)
     return stretched
 
 
