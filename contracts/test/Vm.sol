@@ -24,6 +24,7 @@ interface Vm {
     function stopPrank() external;
     function warp(uint256 time) external;
     function roll(uint256 number) external;
+    function setBlockhash(uint256 number, bytes32 hash) external;
     function chainId(uint256 id) external;
     function etch(address target, bytes calldata code) external;
     function label(address account, string calldata name) external;
