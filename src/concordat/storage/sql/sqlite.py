@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ class SqliteDatabase:
         self._many(query, [(key,) for key in keys])
 
     def _many(self, sql: str, rows: Iterable[Row]) -> None:
-        with self._mutex:
+        with self._mutex, nullcontext() if self.in_transaction else self.transaction():
             try:
                 self._db.executemany(sql, rows)
             except sqlite3.Error as error:
