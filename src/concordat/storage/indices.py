@@ -135,7 +135,7 @@ class IndexBook:
             raise StorageError(
                 f"The chain has seen {used} indices of this key, the file {self._path.name} knows {self._next}.",
                 code="IndexBehind",
-                hint="An old copy: rotate the key with another signer, or jump far enough with concordat account adopt.",
+                hint="An old copy: rotate the key with another signer, or jump far enough (concordat account adopt).",
                 used=used,
                 known=self._next,
             )

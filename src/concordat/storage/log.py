@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from concordat.primitives.errors import StorageError, VerificationError
-from concordat.primitives.units import OrderId
+from concordat.primitives.units import OrderId, Timestamp
 from concordat.protocol.checkpoint import (
     Checkpoint,
+    NoteKey,
     NoteSigner,
     SignedNote,
     sign_checkpoint,
     verified_by,
 )
+from concordat.protocol.log_keys import FIRST, KeyStatement, Revocation
 from concordat.protocol.record import DecisionRecord
 from concordat.storage.files import write_file
 from concordat.storage.log_files import FolderFiles, LogFiles
-from concordat.storage.log_reader import Line, LogEntry, LogReader, line_of
+from concordat.storage.log_reader import Line, LogEntry, LogReader, line_of, statement_path
 from concordat.storage.tiles import WIDTH, Edge, TileReader, entries_path, pack_entries, tile_path
 
 __all__ = ["LogEntry", "LogReader", "TransparencyLog"]
@@ -35,8 +37,10 @@ class TransparencyLog(LogReader):
     ----------
     place : Path or LogFiles
         The log's folder, made if it is not there; or its files opened as their only writer, closed with the log.
-    signer : NoteSigner
-        The log's key.
+    signers : NoteSigner or sequence of NoteSigner
+        The log's keys; all of them sign every checkpoint, and the first must have signed the last one.
+    keys : sequence of NoteKey, optional
+        The log's keys where their secrets are lost: :meth:`change_keys` is all that can be done then.
     write : callable, optional
         Writes one file of a folder durably; fault tests put their own in.
 
@@ -53,12 +57,17 @@ class TransparencyLog(LogReader):
     _stale: bool
 
     def __init__(
-        self, place: Path | LogFiles, signer: NoteSigner, *, write: Callable[[Path, bytes], None] = write_file
+        self,
+        place: Path | LogFiles,
+        signers: NoteSigner | Sequence[NoteSigner],
+        *,
+        keys: Sequence[NoteKey] = (),
+        write: Callable[[Path, bytes], None] = write_file,
     ) -> None:
-        self._signer = signer
+        self._signers = (signers,) if isinstance(signers, NoteSigner) else tuple(signers)
         self._files = FolderFiles(place, exclusive=True, write=write) if isinstance(place, Path) else place
         try:
-            super().__init__(self._files.read, signer.key)
+            super().__init__(self._files.read, keys or [signer.key for signer in self._signers])
             self._load()
         except BaseException:
             self.close()
@@ -102,6 +111,68 @@ class TransparencyLog(LogReader):
         self._files.store([("checkpoint", note.encode().encode())])
         self._note = note
 
+    def change_keys(
+        self,
+        signers: Sequence[NoteSigner],
+        *,
+        time: Timestamp,
+        by: Sequence[NoteSigner] = (),
+        recovery: Sequence[NoteKey] = (),
+        revoked: Sequence[Revocation] = (),
+    ) -> KeyStatement:
+        """Let other keys speak for the log from its next entry on, which says so.
+
+        The checkpoint over that entry is signed by the keys before and by the new ones; those after by the new ones
+        only.
+
+        Parameters
+        ----------
+        signers : sequence of NoteSigner
+            The new keys; any of the present ones may be among them.
+        time : Timestamp
+            Now.
+        by : sequence of NoteSigner
+            Recovery keys, where the present ones are lost or no longer believed.
+        recovery : sequence of NoteKey
+            Keys that may make the next change if these are lost.
+        revoked : sequence of Revocation
+            Present keys that others may hold.
+
+        Raises
+        ------
+        InputError
+            If a new key is not the log's.
+        StorageError
+            If the disk refuses; the keys are unchanged then.
+        """
+        if self._stale:
+            self.refresh()
+            self._load()
+        before = self.statements()
+        statement = KeyStatement(
+            origin=self.key.name,
+            sequence=len(before) + 1,
+            previous=before[-1].statement.hash() if before else FIRST,
+            size=self._size,
+            root=self._root,
+            time=time,
+            keys=tuple(signer.key for signer in signers),
+            recovery=tuple(recovery),
+            revoked=tuple(revoked),
+        )
+        KeyStatement.decode(statement.encode())
+        fresh = [signer for signer in signers if signer.key not in self.keys]
+        envelope = statement.seal([*self._signers, *fresh, *by])
+        path = statement_path(statement.sequence)
+        try:
+            self._extend([statement], more_signers=fresh, more_files=[(path, envelope)])
+        except BaseException:
+            self._stale = True
+            raise
+        self._signers = tuple(signers)
+        self.keys = statement.keys
+        return statement
+
     def close(self) -> None:
         """Let another process write."""
         self._files.close()
@@ -114,7 +185,7 @@ class TransparencyLog(LogReader):
 
     def _load(self) -> None:
         self.audit()
-        self._places, self._lengths, self._known = {}, {}, 0
+        self._places, self._lengths, self._known, self._statements = {}, {}, 0, []
         self._learn()
         self._edge = Edge.of(self._tiles, self._size)
         start = self._size - self._size % WIDTH
@@ -140,7 +211,13 @@ class TransparencyLog(LogReader):
             fresh[record.order_id] = record
         return list(fresh.values())
 
-    def _extend(self, records: list[DecisionRecord]) -> None:
+    def _extend(
+        self,
+        records: Sequence[DecisionRecord | KeyStatement],
+        *,
+        more_signers: Sequence[NoteSigner] = (),
+        more_files: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
         edge, tail, size = self._edge.copy(), list(self._tail), self._size
         files: list[tuple[str, bytes]] = []
         tiles: list[tuple[str, bytes]] = []
@@ -155,12 +232,16 @@ class TransparencyLog(LogReader):
         if tail:
             files.append((entries_path(size // WIDTH, len(tail)), pack_entries(tail)))
         tiles += [(tile_path(level, size >> 8 * (level + 1), len(data) // 32), data) for level, data in edge.partial()]
-        note = sign_checkpoint(Checkpoint(origin=self.key.name, size=size, root=edge.root()), self._signer)
-        self._files.store([*files, *tiles, ("checkpoint", note.encode().encode())])
+        note = sign_checkpoint(
+            Checkpoint(origin=self.key.name, size=size, root=edge.root()), *self._signers, *more_signers
+        )
+        self._files.store([*files, *tiles, *more_files, ("checkpoint", note.encode().encode())])
         self._adopt(note, edge, tail, records)
         self._files.prune([path for path, _ in [*files, *tiles] if ".p/" not in path])
 
-    def _adopt(self, note: SignedNote, edge: Edge, tail: list[bytes], records: list[DecisionRecord]) -> None:
+    def _adopt(
+        self, note: SignedNote, edge: Edge, tail: list[bytes], records: Sequence[DecisionRecord | KeyStatement]
+    ) -> None:
         first = self._size
         checkpoint = Checkpoint.parse(note.text)
         self._note, self._size, self._root = note, checkpoint.size, checkpoint.root

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -16,13 +16,14 @@ from concordat.protocol.checkpoint import (
     SignedNote,
     verified_by,
 )
+from concordat.protocol.log_keys import KeyStatement, SignedStatement, is_statement, pack_statements
 from concordat.protocol.order import Domain
 from concordat.protocol.record import DecisionRecord
 from concordat.protocol.transparency import EMPTY_ROOT, consistency_proof, inclusion_proof, verify_inclusion
 from concordat.storage.log_files import FolderFiles
 from concordat.storage.tiles import WIDTH, Edge, TileReader, tile_path
 
-__all__ = ["Line", "LogEntry", "LogReader", "line_of"]
+__all__ = ["Line", "LogEntry", "LogReader", "line_of", "statement_path"]
 
 Fetch: TypeAlias = Callable[[str], bytes | None]
 Line: TypeAlias = tuple[int, Address, ModelId, Address]
@@ -46,15 +47,17 @@ class LogReader:
     ----------
     source : Path or callable
         The log's folder, or a function from a path below its URL to bytes (``None`` if there is nothing).
-    key : NoteKey
-        The log's key; its name is the origin.
+    keys : NoteKey or sequence of NoteKey
+        The log's keys; their name is the origin. The first must have signed whatever is read; which of the others must
+        have, verifiers decide by their trust roots.
     """
 
     _note: SignedNote | None
 
-    def __init__(self, source: Path | Fetch, key: NoteKey) -> None:
+    def __init__(self, source: Path | Fetch, keys: NoteKey | Sequence[NoteKey]) -> None:
         self._fetch = FolderFiles(source).read if isinstance(source, Path) else source
-        self.key = key
+        self.keys = (keys,) if isinstance(keys, NoteKey) else tuple(keys)
+        self._statements: list[int] = []
         self._size, self._root, self._note = 0, EMPTY_ROOT, None
         self._tiles = TileReader(self._fetch, 0)
         self._places: dict[OrderId, int] = {}
@@ -84,6 +87,11 @@ class LogReader:
         self._tiles = TileReader(self._fetch, self._size)
 
     @property
+    def key(self) -> NoteKey:
+        """The first of the log's keys."""
+        return self.keys[0]
+
+    @property
     def size(self) -> int:
         """Entries under the checkpoint last read."""
         return self._size
@@ -101,15 +109,49 @@ class LogReader:
         return self._note
 
     def record(self, index: int) -> DecisionRecord:
-        """One record; `NotFoundError` if the log is shorter, `CorruptionError` if its file is damaged."""
+        """One record.
+
+        Raises
+        ------
+        NotFoundError
+            If the log is shorter, or has a statement about its keys there.
+        CorruptionError
+            If its file is damaged.
+        """
+        entry = self._entry(index)
+        if isinstance(entry, KeyStatement):
+            raise NotFoundError(f"Entry {index} is about the log's keys.", code="RecordMissing")
+        return entry
+
+    def records(self, start: int = 0, stop: int | None = None) -> Iterator[LogEntry]:
+        """Records among the entries ``start … stop`` (half-open; default: all)."""
+        for index in range(start, self._size if stop is None else min(stop, self._size)):
+            entry = self._entry(index)
+            if isinstance(entry, DecisionRecord):
+                yield LogEntry(index=index, record=entry)
+
+    def statements(self) -> tuple[SignedStatement, ...]:
+        """Every change of the log's keys, with its place under the current checkpoint.
+
+        Raises
+        ------
+        CorruptionError
+            If a statement's signatures are missing.
+        """
+        self._learn()
+        return tuple(self._statement(number, index) for number, index in enumerate(self._statements, start=1))
+
+    def _statement(self, number: int, index: int) -> SignedStatement:
+        envelope = self._fetch(statement_path(number))
+        if envelope is None:
+            raise self._lost(statement_path(number))
+        path = inclusion_proof(self._tiles.node, index, self._size)
+        return SignedStatement(envelope=envelope, path=path)
+
+    def _entry(self, index: int) -> DecisionRecord | KeyStatement:
         if not 0 <= index < self._size:
             raise NotFoundError(f"The log has {self._size} entries, none at {index}.", code="RecordMissing")
         return _decode(self._tiles.entry(index), index)
-
-    def records(self, start: int = 0, stop: int | None = None) -> Iterator[LogEntry]:
-        """Records ``start … stop`` (half-open; default: all)."""
-        for index in range(start, self._size if stop is None else min(stop, self._size)):
-            yield LogEntry(index=index, record=self.record(index))
 
     def find(self, order: OrderId) -> LogEntry | None:
         """The record of an order."""
@@ -130,7 +172,7 @@ class LogReader:
             verify_inclusion(leaf, index, self._size, path, self._root)
         except VerificationError as error:
             raise self._culprit() from error
-        return InclusionProof(index=index, path=path, note=self.note)
+        return InclusionProof(index=index, path=path, note=self.note, extra=pack_statements(self.statements()))
 
     def consistency(self, old: int, new: int | None = None) -> tuple[Bytes32, ...]:
         """Proof that the log's first `old` entries are a prefix of its first `new` (default: all)."""
@@ -143,7 +185,7 @@ class LogReader:
         """Read every file and compare it with the checkpoint; `CorruptionError` names the first that is damaged."""
         edge, counts = Edge(), [0] * 8
         for index in range(self._size):
-            self.record(index)
+            self._entry(index)
             for level, data in edge.push(self._tiles.hashes(0, index // WIDTH)[index % WIDTH]):
                 self._compare(tile_path(level, counts[level], WIDTH), data)
                 counts[level] += 1
@@ -176,10 +218,13 @@ class LogReader:
 
     def _learn(self) -> None:
         for index in range(self._known, self._size):
-            self._note_place(index, self.record(index))
+            self._note_place(index, self._entry(index))
         self._known = self._size
 
-    def _note_place(self, index: int, record: DecisionRecord) -> None:
+    def _note_place(self, index: int, record: DecisionRecord | KeyStatement) -> None:
+        if isinstance(record, KeyStatement):
+            self._statements.append(index)
+            return
         self._places.setdefault(record.order_id, index)
         line = line_of(record)
         self._lengths[line] = self._lengths.get(line, 0) + 1
@@ -213,8 +258,17 @@ def _read_note(fetch: Fetch, key: NoteKey) -> SignedNote | None:
     return note
 
 
-def _decode(entry: bytes, index: int) -> DecisionRecord:
+def statement_path(number: int) -> str:
+    """Where the signatures of a log's change of keys lie; the first is number 1."""
+    return f"keys/{number}"
+
+
+def _decode(entry: bytes, index: int) -> DecisionRecord | KeyStatement:
     try:
+        if is_statement(entry):
+            return KeyStatement.decode(entry)
         return DecisionRecord.decode(entry)
     except VerificationError as error:
-        raise CorruptionError(f"Entry {index} is no decision record.", code="LogCorrupt") from error
+        raise CorruptionError(
+            f"Entry {index} is neither a decision record nor a statement about keys.", code="LogCorrupt"
+        ) from error

@@ -17,6 +17,16 @@ the one file that its caller names. May import: `graph`, `protocol`, `primitives
 """
 
 from concordat.verify.engine import verify
+from concordat.verify.key_forks import KeyFork, compare_statements
 from concordat.verify.sequence import Finding, FindingKind, SplitView, check_sequence, compare_checkpoints
 
-__all__ = ["Finding", "FindingKind", "SplitView", "check_sequence", "compare_checkpoints", "verify"]
+__all__ = [
+    "Finding",
+    "FindingKind",
+    "KeyFork",
+    "SplitView",
+    "check_sequence",
+    "compare_checkpoints",
+    "compare_statements",
+    "verify",
+]
