@@ -30,8 +30,8 @@ from concordat.node.keeper import Keeper
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps
 from concordat.node.provider import Provider, Terms
-from concordat.node.seals import SealKeys
 from concordat.node.recorder import Recorder, record_depth
+from concordat.node.seals import SealKeys
 from concordat.node.steward import StewardNode
 from concordat.primitives.encoding import checksum_address, to_hex
 from concordat.primitives.errors import InputError

@@ -75,6 +75,10 @@ class Home:
         """Journal of one node, where it is a file; what else the node writes lies beside it."""
         return self.path / "nodes" / node / "journal.db"
 
+    def seals(self, node: str) -> Path:
+        """A provider's private keys for sealed offers."""
+        return self.journal(node).with_name("seal.keys")
+
     def ready(self, node: str) -> Path:
         """Is there as soon as a node works."""
         return self.journal(node).with_name("ready")

@@ -10,18 +10,22 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from concordat.chain.accounts import Signer
 from concordat.client.decision import Decision
+from concordat.client.demands import contest, demand
 from concordat.client.keyring import Keyring
 from concordat.client.offer import InputOpening, Offer
+from concordat.client.private import seal_offer
 from concordat.client.providers import ProviderLink, Quote
 from concordat.client.public import PublicData
 from concordat.client.records import Records
 from concordat.client.registry import PublishedModel, Registry
+from concordat.client.sealing import SealingPair
 from concordat.primitives.encoding import ZERO32, from_hex, to_hex
-from concordat.primitives.errors import EndpointError, InputError, NotFoundError, OrderError
+from concordat.primitives.errors import EndpointError, InputError, NotFoundError, OrderError, PolicyError
 from concordat.primitives.signatures import release_digest
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp, minutes, show_usd
 from concordat.primitives.wire import from_wire, to_wire
@@ -29,15 +33,21 @@ from concordat.protocol.bond import bond_for
 from concordat.protocol.evidence import (
     PUBLIC_KINDS,
     AnyOf,
+    ClientRelease,
     FraudProvable,
     Native,
     Policy,
     encode_policy,
+    is_private,
     kinds_named,
 )
 from concordat.protocol.execution import input_root
 from concordat.protocol.ledger import Ledger
-from concordat.protocol.messages import Funding, FundingMode, Release
+from concordat.protocol.messages import (
+    Funding,
+    FundingMode,
+    Release,
+)
 from concordat.protocol.order import Order, OrderStatus, order_id, payment_digest
 from concordat.storage.journal import Journal
 
@@ -81,7 +91,7 @@ class Orders:
         self.registry = registry
         self.records = records
         self.pump = pump
-        self._public = public
+        self.public = public
         self._keyring = keyring
         self._journal = journal
         self._providers = providers
@@ -112,6 +122,7 @@ class Orders:
         bond: Amount | None = None,
         provider: Address | None = None,
         effect: Bytes32 = ZERO32,
+        private: bool | None = None,
         client: str = "client",
     ) -> PlacedOrder:
         """Sign an order and hand it to a provider. The client needs no gas: the signature is the payment.
@@ -125,7 +136,8 @@ class Orders:
         pay : Amount
             Price, such as ``usd("0.50")``.
         evidence : Policy, optional
-            What makes the result acceptable; default native execution or a fraud-provable trace.
+            What makes the result acceptable; default native execution or a fraud-provable trace, of a private order
+            the client's own word.
         deadline : Seconds, optional
             Time to accept and deliver; default ten minutes.
         window : Seconds, optional
@@ -136,16 +148,22 @@ class Orders:
             Who shall do it; default the cheapest that quotes no more than `pay`.
         effect : bytes
             Steward, epoch and source of an effect on chain (`concordat.client.steward.Steward.order`); none by default.
+        private : bool, optional
+            Whether only client and provider may see input and output (`concordat.protocol.evidence.is_private`);
+            default what the evidence allows.
         client : str
             Name of the paying account.
 
         Raises
         ------
+        PolicyError
+            If privacy and evidence contradict each other.
         SchemaError
             If the input does not fit the model's columns.
         OrderError
             If no provider takes it; nothing is paid then.
         """
+        policy = _policy(evidence, private)
         published = model if isinstance(model, PublishedModel) else self.registry.model(ModelId(model))
         link = self._choose(published, pay, provider)
         opening = inputs if isinstance(inputs, InputOpening) else _fresh_opening(published, inputs)
@@ -166,12 +184,14 @@ class Orders:
             window=default_window(pay) if window is None else window,
             model=published.id,
             input=input_root(opening.words, opening.salt, published.graph.input_depth),
-            evidence=encode_policy(evidence or AnyOf(Native(), FraudProvable())),
+            evidence=encode_policy(policy),
             effect=effect,
             terms=ZERO32,
             salt=Bytes32(secrets.token_bytes(32)),
         )
         offer = Offer(order=order, funding=self._authorise(order, client), opening=opening)
+        if is_private(order.evidence):
+            return self._send_private(offer, link, client)
         return self._send(offer, link, client)
 
     def _choose(self, model: PublishedModel, pay: Amount, provider: Address | None) -> ProviderLink:
@@ -195,7 +215,29 @@ class Orders:
         digest = payment_digest(order, name, self.ledger.token_domain, self.ledger.vault)
         return Funding(mode=FundingMode.AUTHORIZATION, signature=self._keyring.signer(client).sign(digest))
 
+    def _send_private(self, offer: Offer, link: ProviderLink, client: str) -> PlacedOrder:
+        """Seal the input to the provider, and let him seal the answer to a key made for this order alone."""
+        domain = self.ledger.domain
+        announced = link.sealing_key()
+        announced.check(link.address, domain, self.ledger.now())
+        reply = SealingPair.draw()
+        placed = self._keep(offer, client, reply)
+        link.private_offer(seal_offer(offer, reply.public, announced.key, domain))
+        return placed
+
     def _send(self, offer: Offer, link: ProviderLink, client: str) -> PlacedOrder:
+        placed = self._keep(offer, client)
+        # A native proof shows the input to everybody, too; and a provider who delivers without one must be watched.
+        public = bool(kinds_named(offer.order.evidence) & PUBLIC_KINDS)
+        if public:
+            self.public.put_opening(offer.order.input, offer.opening)
+        link.offer(offer)
+        if public:
+            self._disclose(offer, link)
+        return placed
+
+    def _keep(self, offer: Offer, client: str, reply: SealingPair | None = None) -> PlacedOrder:
+        """Write the order down before it leaves."""
         name = order_id(offer.order, self.ledger.domain)
         if self.ledger.token_balance(offer.order.client) < offer.order.price:
             raise OrderError(
@@ -204,17 +246,11 @@ class Orders:
                 code="InsufficientFunds",
             )
         block = self.ledger.head()
-        self._journal.set_item(
-            "order", to_hex(name), "offered", {"offer": to_wire(offer), "block": block, "client": client}
-        )
-        # A native proof shows the input to everybody, too; and a provider who delivers without one must be watched.
-        public = bool(kinds_named(offer.order.evidence) & PUBLIC_KINDS)
-        if public:
-            self._public.put_opening(offer.order.input, offer.opening)
-        link.offer(offer)
-        if public:
-            self._disclose(offer, link)
-        return PlacedOrder(self, offer, name, block, client)
+        body = {"offer": to_wire(offer), "block": block, "client": client}
+        if reply is not None:
+            body["reply"] = to_hex(reply.private)
+        self._journal.set_item("order", to_hex(name), "offered", body)
+        return PlacedOrder(self, offer, name, block, client, reply)
 
     def _disclose(self, offer: Offer, chosen: ProviderLink) -> None:
         """Give the input to other providers' doors too, where watchers look; the one who works could withhold it."""
@@ -230,11 +266,20 @@ class Orders:
         item = self._journal.item("order", to_hex(order))
         if item is None:
             raise NotFoundError(f"No order {to_hex(order)} was placed from here.", code="UnknownOrder")
-        return PlacedOrder(self, from_wire(Offer, item[1]["offer"]), order, item[1]["block"], item[1]["client"])
+        body = item[1]
+        reply = SealingPair(Bytes32(from_hex(body["reply"], length=32))) if "reply" in body else None
+        return PlacedOrder(self, from_wire(Offer, body["offer"]), order, body["block"], body["client"], reply)
 
     def all(self) -> list[PlacedOrder]:
         """Every order placed from here, oldest first."""
         return [self.get(OrderId(from_hex(key))) for key, _, _ in self._journal.items("order")]
+
+    def signer_of(self, order: Order, client: str) -> Signer:
+        """The account of that name; `InputError` ``NotClient`` if it did not place the order."""
+        signer = self._keyring.signer(client)
+        if signer.address != order.client:
+            raise InputError(f"The account {client!r} did not place this order.", code="NotClient")
+        return signer
 
     def release(self, order: Order, client: str) -> None:
         """Let a delivered order be paid before its window ends.
@@ -244,9 +289,7 @@ class Orders:
         InputError
             If the named account is not the order's client.
         """
-        signer = self._keyring.signer(client)
-        if signer.address != order.client:
-            raise InputError(f"The account {client!r} did not place this order.", code="NotClient")
+        signer = self.signer_of(order, client)
         signature = signer.sign(release_digest(order_id(order, self.ledger.domain), self.ledger.domain))
         self.ledger.send(Release(order=order, signature=signature), sender=order.client)
 
@@ -265,6 +308,8 @@ class PlacedOrder:
     """Head of the chain when it was placed: all its events are later."""
     client: str
     """Name of the account that placed it."""
+    reply: SealingPair | None = field(default=None, repr=False)
+    """Opens the answer to a private order."""
 
     @property
     def order(self) -> Order:
@@ -279,6 +324,36 @@ class PlacedOrder:
     def release(self) -> None:
         """Let the provider be paid before the window ends."""
         self.orders.release(self.order, self.client)
+
+    def demand(self) -> int:
+        """Make the provider show what he delivered: all parts of a large output, or the opening of a private one.
+
+        Each demand locks a bond that the provider gets when he answers. A provider who does not answer is slashed, and
+        the order ends with a refund. What is shown is public.
+
+        Returns
+        -------
+        int
+            How many demands were made; parts that were demanded or shown before are left out.
+
+        Raises
+        ------
+        DisputeError
+            ``NothingToDemand`` if the whole output was delivered, ``WindowClosed`` if it is too late.
+        FundsError
+            If the client's free balance does not cover the bonds.
+        """
+        return demand(self, self.orders)
+
+    def contest(self) -> None:
+        """Have a wrong answer to a private order judged: input and result become public, and challengers do the rest.
+
+        Raises
+        ------
+        VerificationError
+            If the answer does not open: then :meth:`demand` that the provider opens it.
+        """
+        contest(self, self.orders)
 
     def wait(self, until: str = "settled", *, timeout: float = 60.0) -> Decision:
         """Wait for a stage and return the decision.
@@ -334,11 +409,27 @@ class PlacedOrder:
     def decision(self) -> Decision:
         """The decision as it stands now."""
         model = self.orders.registry.model(self.order.model)
-        return self.orders.records.decision(self.offer, self.id, model, since=self.block)
+        return self.orders.records.decision(self.offer, self.id, model, since=self.block, reply=self.reply)
 
 
 def _fresh_opening(model: PublishedModel, row: Mapping[str, Any] | Sequence[Any]) -> InputOpening:
     return InputOpening(words=model.schema.encode_one(row), salt=Bytes32(secrets.token_bytes(32)))
+
+
+def _policy(evidence: Policy | None, private: bool | None) -> Policy:
+    """What was asked for, if it can be had together."""
+    if evidence is None:
+        return ClientRelease() if private else AnyOf(Native(), FraudProvable())
+    sealed = is_private(encode_policy(evidence))
+    if private is not None and private != sealed:
+        said = "shows input and output to others" if private else "shows nobody anything, and is sealed"
+        raise PolicyError(
+            f"Evidence that is {evidence} {said}.",
+            code="PrivacyConflict",
+            hint="Leave `private` out, or ask for other evidence: only validity, attestation, metering and the "
+            "client's release leave an order private.",
+        )
+    return evidence
 
 
 def _model_id(model: PublishedModel | bytes) -> ModelId:

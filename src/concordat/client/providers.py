@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import httpx
 
 from concordat.client.offer import Offer
+from concordat.client.private import PrivateOffer, SealingKey
 from concordat.client.remote import DoorClient
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import EndpointError, NotFoundError, OrderError
@@ -58,6 +59,14 @@ class ProviderLink(Protocol):
         """Let watchers find the input of an order that somebody else works on; `OrderError` if it declines."""
         ...
 
+    def sealing_key(self) -> SealingKey:
+        """The key to seal private offers to; `NotFoundError` if it takes none."""
+        ...
+
+    def private_offer(self, offer: PrivateOffer) -> OrderId:
+        """Hand over a sealed offer; `OrderError` if it declines."""
+        ...
+
 
 class HttpProvider:
     """A provider behind its HTTP door."""
@@ -83,6 +92,14 @@ class HttpProvider:
     def disclose(self, offer: Offer) -> None:
         """Let watchers find the input of an order that somebody else works on."""
         self._call("POST", "/inputs", to_wire(offer))
+
+    def sealing_key(self) -> SealingKey:
+        """The key to seal private offers to; whoever uses it checks who announced it."""
+        return from_wire(SealingKey, self._call("GET", "/key"))
+
+    def private_offer(self, offer: PrivateOffer) -> OrderId:
+        """Hand over a sealed offer."""
+        return OrderId(from_hex(self._call("POST", "/private", to_wire(offer)), length=32))
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         try:

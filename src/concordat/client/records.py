@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from concordat.client.decision import Decision
+from concordat.client.delivery import Delivery, Reader
 from concordat.client.offer import Offer
+from concordat.client.private import result_salt
 from concordat.client.public import PublicData
 from concordat.client.registry import PublishedModel
-from concordat.primitives.errors import CorruptionError, NotFoundError, OrderError
+from concordat.client.sealing import SealingPair
+from concordat.primitives.errors import CorruptionError, NotFoundError
 from concordat.primitives.units import Address, ModelId, OrderId
 from concordat.protocol.bundle import Anchor, Bundle, DisclosedInput, SettlementToken
-from concordat.protocol.events import Accepted, Delivered, Paid
-from concordat.protocol.execution import Result
+from concordat.protocol.events import Accepted, Delivered, Event, Paid, ResultOpened, Supplied
+from concordat.protocol.execution import Result, carried_output
 from concordat.protocol.ledger import Ledger, Placed
+from concordat.protocol.messages import ResultOpening
 from concordat.protocol.order import Order, order_id
 from concordat.protocol.record import DecisionRecord, Placement, RecordSalts, record_decision
 from concordat.protocol.trust import TrustRoot
@@ -81,7 +85,15 @@ class Records:
             anchors=tuple(self._anchors()),
         )
 
-    def decision(self, offer: Offer, name: OrderId, model: PublishedModel, *, since: int = 0) -> Decision:
+    def decision(
+        self,
+        offer: Offer,
+        name: OrderId,
+        model: PublishedModel,
+        *,
+        since: int = 0,
+        reply: SealingPair | None = None,
+    ) -> Decision:
         """The decision of an order, with a bundle of what is there so far.
 
         Parameters
@@ -94,28 +106,46 @@ class Records:
             What it was placed for.
         since : int
             Block before which none of its events lie.
+        reply : SealingPair, optional
+            The client's key pair for a private order.
 
         Raises
         ------
         OrderError
-            If nothing has been delivered.
+            If nothing has been delivered, or what was delivered is withheld.
+        VerificationError
+            If what was sealed to the client is not what the provider committed to.
         """
         events = [placed for placed in self._ledger.events(start=since) if _concerns(placed, name)]
-        delivered = next((placed.event for placed in events if isinstance(placed.event, Delivered)), None)
-        if delivered is None:
-            raise OrderError("Nothing has been delivered for this order.", code="NotDelivered")
-        result = Result(trace_root=delivered.trace_root, output=delivered.output)
+        reader = Reader(
+            offer=offer, name=name, model=model, reply=reply, domain=self._ledger.domain, public=self._public
+        )
+        delivery = reader.read([placed.event for placed in events])
         return Decision(
             id=name,
             state=self._ledger.state(name),
-            output=model.schema.decode(result.output),
-            bundle=self._bundle(offer, name, model, result, events),
+            output=model.schema.decode(delivery.output),
+            bundle=self._bundle(offer, name, model, delivery, events),
         )
 
+    def opening(
+        self, offer: Offer, model: PublishedModel, delivered: Sequence[Event], reply: SealingPair | None
+    ) -> ResultOpening:
+        """What a private result opens to, as the client was told under seal; errors as for :meth:`decision`."""
+        name = order_id(offer.order, self._ledger.domain)
+        reader = Reader(
+            offer=offer, name=name, model=model, reply=reply, domain=self._ledger.domain, public=self._public
+        )
+        delivery = reader.read(delivered)
+        assert delivery.opening is not None, "private results have one"
+        root = delivery.opening.trace_root
+        output = carried_output(root, delivery.output)
+        return ResultOpening(salt=result_salt(offer.opening), trace_root=root, output=output)
+
     def _bundle(
-        self, offer: Offer, name: OrderId, model: PublishedModel, result: Result, events: list[Placed]
+        self, offer: Offer, name: OrderId, model: PublishedModel, delivery: Delivery, events: list[Placed]
     ) -> Bundle:
-        entry, placements = self.find(name), placements_of(events, name)
+        entry, placements, result = self.find(name), placements_of(events, name), delivery.result
         salts = self._salts(offer.order, entry.record, result, placements) if entry else None
         logged = salts is not None
         return Bundle.assemble(
@@ -130,6 +160,8 @@ class Records:
             ),
             model=model.commitment,
             result=result,
+            output=delivery.output if delivery.shown else None,
+            opening=delivery.opening,
             manifest=self._public.manifest(model.id),
             program=model.graph.to_bytes(),
             input=DisclosedInput(words=offer.opening.words, salt=offer.opening.salt),
@@ -176,4 +208,7 @@ def order_of(bundle: Bundle) -> OrderId:
 
 
 def _concerns(placed: Placed, order: OrderId) -> bool:
-    return isinstance(placed.event, Accepted | Delivered | Paid) and placed.event.order_id == order
+    return (
+        isinstance(placed.event, Accepted | Delivered | Paid | Supplied | ResultOpened)
+        and placed.event.order_id == order
+    )

@@ -18,6 +18,7 @@ from concordat.client.keyring import Keyring
 from concordat.client.network import Network
 from concordat.client.offer import Offer
 from concordat.client.orders import Orders
+from concordat.client.private import PrivateOffer, SealingKey
 from concordat.client.providers import ProviderLink, Quote
 from concordat.client.public import PublicData
 from concordat.client.records import Records
@@ -28,6 +29,7 @@ from concordat.node.keeper import Keeper
 from concordat.node.outbox import Outbox
 from concordat.node.provider import Provider, Terms
 from concordat.node.recorder import Recorder
+from concordat.node.seals import SealKeys
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, ModelId, OrderId, Seconds, usd
 from concordat.protocol.checkpoint import NoteSigner
@@ -119,6 +121,14 @@ class EmbeddedProvider:
         """Let watchers find the input of an order that somebody else works on."""
         self.provider.keep_input(offer)
 
+    def sealing_key(self) -> SealingKey:
+        """The key to seal private offers to."""
+        return self.provider.sealing_key()
+
+    def private_offer(self, offer: PrivateOffer) -> OrderId:
+        """Hand over a sealed offer."""
+        return self.provider.private_offer(offer)
+
 
 class EmbeddedMarket:
     """Nodes and client of one market in one process.
@@ -158,9 +168,10 @@ class EmbeddedMarket:
         """Start one more provider in this process."""
         journal, outbox = self._tools(name)
         self.backend.stake(outbox.sender, stake)
-        provider = kind(
-            self.backend.ledger, journal, self.public, outbox, terms, native=self.backend.artifacts.has_native
-        )
+        signer, ledger = self.keyring.signer(name), self.backend.ledger
+        seals = SealKeys(self.home.seals(name), signer.address, signer.sign, ledger.domain)
+        native = self.backend.artifacts.has_native
+        provider = kind(ledger, journal, self.public, outbox, terms, native=native, seals=seals)
         self._providers.append(EmbeddedProvider(provider))
         return provider
 

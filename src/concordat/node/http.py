@@ -1,7 +1,8 @@
 """A provider's door: a small HTTP server for offers, quotes and health.
 
 ``GET /health`` · ``GET /quote?model=0x…`` · ``POST /offers`` (the JSON form of an `Offer`) · ``GET /offers/0x…`` ·
-``GET /public/0x…`` (public data by name).
+``GET /public/0x…`` (public data by name) · ``POST /inputs`` (an input that watchers may see) · ``GET /key`` and
+``POST /private`` (what to seal private offers to, and such an offer).
 Every answer is ``{"ok": true, "data": …}`` or ``{"ok": false, "error": {"code", "message", "hint"}}``.
 
 What comes in holds people's inputs: nothing of it is logged, and nothing of it comes back in an error. A caller that is

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from concordat.client.home import Home
 from concordat.client.offer import Offer
+from concordat.client.private import PrivateOffer
 from concordat.node.http import Door
 from concordat.node.provider import Provider
 from concordat.node.turns import says
@@ -113,6 +114,12 @@ def _routes(provider: Provider) -> dict[str, Callable[[Any], Any]]:
         provider.keep_input(from_wire(Offer, body))
         return None
 
+    def key(_: Any) -> Any:
+        return to_wire(provider.sealing_key())
+
+    def private_offer(body: Any) -> Any:
+        return to_hex(provider.private_offer(from_wire(PrivateOffer, body)))
+
     def look(identity: str) -> Any:
         item = provider.journal.item("offer", to_hex(from_hex(identity, length=32)))
         if item is None:
@@ -131,5 +138,7 @@ def _routes(provider: Provider) -> dict[str, Callable[[Any], Any]]:
         "POST /offers": offer,
         "GET /offers/": look,
         "POST /inputs": keep_input,
+        "GET /key": key,
+        "POST /private": private_offer,
         "GET /public/": public,
     }

@@ -9,11 +9,21 @@ from concordat.primitives.errors import InputError, PolicyError
 from concordat.primitives.hashing import keccak256, sha256
 from concordat.primitives.merkle import depth_for
 from concordat.primitives.signatures import TokenDomain, recover
+from concordat.primitives.units import Bytes32
 from concordat.protocol.artifact import Dimensions
 from concordat.protocol.bundle import Bundle, SettlementToken
-from concordat.protocol.evidence import EvidenceKind, decode_policy, encode_policy, kinds_in, mask_of, satisfied
-from concordat.protocol.execution import MAX_OUTPUT_BYTES, input_root
-from concordat.protocol.messages import FundingMode
+from concordat.protocol.demand import opens_output
+from concordat.protocol.evidence import (
+    EvidenceKind,
+    decode_policy,
+    encode_policy,
+    is_private,
+    kinds_in,
+    mask_of,
+    satisfied,
+)
+from concordat.protocol.execution import MAX_OUTPUT_BYTES, carried_output, commit_private, input_root
+from concordat.protocol.messages import FundingMode, Opening
 from concordat.protocol.order import payment_digest
 from concordat.protocol.record import evidence_commitment, output_commitment
 from concordat.verify.case import Case, Found, contradiction, holds, unchecked
@@ -133,10 +143,9 @@ def output_opening(case: Case) -> Found:
     bundle, record = case.bundle, case.record
     if bundle.output is None:
         return unchecked("The bundle does not disclose the output.")
-    if keccak256(bundle.output) != bundle.header.output_hash:
+    if not _opens_result(bundle, bundle.output):
         return contradiction("The output is not the one that was delivered.")
-    shape = Dimensions.unpack(bundle.model.dimensions)
-    if len(bundle.output) != 32 * shape.output_leaves or len(bundle.output) > MAX_OUTPUT_BYTES:
+    if len(bundle.output) != 32 * Dimensions.unpack(bundle.model.dimensions).output_leaves:
         return contradiction(f"{len(bundle.output)} bytes are not an output of this model.")
     show_output(bundle)
     if record is None:
@@ -146,6 +155,25 @@ def output_opening(case: Case) -> Found:
     if output_commitment(bundle.output_salt, bundle.header.output_hash) != record.output:
         return contradiction("The output is not the one that was recorded.")
     return holds("The output is the one that was delivered and recorded.")
+
+
+def _opens_result(bundle: Bundle, output: bytes) -> bool:
+    """Whether the output is what was delivered: in plain, by its trace root, or under a private commitment."""
+    opening, header = bundle.opening, bundle.header
+    root = header.trace_root if opening is None else opening.trace_root
+    carried = keccak256(carried_output(root, output))
+    if len(output) > MAX_OUTPUT_BYTES and not _in_trace(bundle, root, output):
+        return False
+    if opening is None or opening.salt is None:
+        return (root, carried) == (header.trace_root, header.output_hash)
+    private = is_private(bundle.order.evidence)
+    return private and commit_private(opening.salt, root, carried) == header.trace_root
+
+
+def _in_trace(bundle: Bundle, root: bytes, output: bytes) -> bool:
+    words = tuple(Bytes32(output[i : i + 32]) for i in range(0, len(output), 32))
+    path = bundle.opening.path if bundle.opening is not None else ()
+    return opens_output(bundle.model, root, Opening(words=words, path=path))
 
 
 def evidence(case: Case) -> Found:

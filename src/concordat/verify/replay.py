@@ -18,7 +18,8 @@ def replay(case: Case, program: bytes) -> Found:
     The program is believed only if it opens the model's commitment, and run only if validation accepts it: a hostile
     one can neither overflow nor take more memory than the graph's limits allow.
     """
-    model, header = case.bundle.model, case.bundle.header
+    model, opening = case.bundle.model, case.bundle.opening
+    root = case.bundle.header.trace_root if opening is None else opening.trace_root
     try:
         graph = Graph.from_bytes(program)
         if graph.commitment(model.manifest_digest, model.native_digest) != model:
@@ -32,8 +33,8 @@ def replay(case: Case, program: bytes) -> Found:
         return unchecked("The bundle does not disclose the output to compare with.")
     if execution.output != case.bundle.output:
         return contradiction("The model gives another output for this input.")
-    if header.trace_root == ZERO32:
+    if root == ZERO32:
         return holds("The model gives exactly this output for this input.")
-    if MerkleTree.of_words(execution.trace, graph.trace_depth).root != header.trace_root:
+    if MerkleTree.of_words(execution.trace, graph.trace_depth).root != root:
         return contradiction("The model's execution is not the one that the provider committed to.")
     return holds("The model gives exactly this output and this trace for this input.")
