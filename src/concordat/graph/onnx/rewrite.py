@@ -10,6 +10,7 @@ import numpy as np
 from concordat.graph.onnx.batches import batch_first
 from concordat.graph.onnx.chains import fuse_curves
 from concordat.graph.onnx.constants import Array
+from concordat.graph.onnx.folding import fold_constants
 from concordat.graph.onnx.patterns import finite, known_patterns
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 
@@ -36,8 +37,9 @@ def rewrite(model: OnnxModel) -> OnnxModel:
             constants[node.outputs[0]] = _constant(node)
         else:
             nodes.append(node)
-    makers = {name: node for node in nodes for name in node.outputs}
-    rewritten = [_sigmoid(node, makers, constants) or node for node in nodes]
+    folded = fold_constants(replace(model, nodes=tuple(nodes), constants=constants))
+    makers, constants = {name: node for node in folded.nodes for name in node.outputs}, dict(folded.constants)
+    rewritten = [_sigmoid(node, makers, constants) or node for node in folded.nodes]
     uses = Counter([name for node in rewritten for name in node.inputs] + list(model.outputs))
     kept = []
     for node in reversed(rewritten):
@@ -45,8 +47,8 @@ def rewrite(model: OnnxModel) -> OnnxModel:
             uses.subtract(node.inputs)
         else:
             kept.append(node)
-    folded = finite(replace(model, nodes=tuple(reversed(kept)), constants=constants))
-    return batch_first(fuse_curves(known_patterns(folded)))
+    plain = finite(replace(model, nodes=tuple(reversed(kept)), constants=constants))
+    return batch_first(fuse_curves(known_patterns(plain)))
 
 
 def _constant(node: OnnxNode) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from concordat.graph.elements import ElementType
 from concordat.graph.onnx.constants import Array
-from concordat.graph.onnx.elementwise import plus, product, wide
+from concordat.graph.onnx.elementwise import plus, product, wide, wide_tensor
 from concordat.graph.onnx.operators.functions import lower_reciprocal
 from concordat.graph.onnx.operators.normalise import lower_share, shares_its_sum
 from concordat.graph.onnx.operators.registry import Operator
@@ -94,7 +94,7 @@ def _lower_product(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) 
         return [spread_view(lowering, node, place, view).affine(per_element(lowering, node, y), 0.0)]
     factors = []
     for at, (value, name) in enumerate(zip(values, node.inputs, strict=True)):
-        factor = wide(lowering, lowering.numbers(node, value), lowering.reach(name))
+        factor = wide_tensor(lowering, lowering.numbers(node, value), name)
         factors.append(repeated(lowering, node, at, factor))
     return [product(lowering, *factors)]
 
@@ -113,7 +113,7 @@ def _lower_quotient(lowering: Lowering, node: OnnxNode, values: Sequence[Value])
         return [repeated(lowering, node, 1, inverse).affine(per_element(lowering, node, x), 0.0)]
     smallest, greatest = (np.abs(side) for side in lowering.bounds(node.inputs[1]))
     b = wide(lowering, inverse, 1.0 / min(float(smallest.min()), float(greatest.min())))
-    a = wide(lowering, lowering.numbers(node, x), lowering.reach(node.inputs[0]))
+    a = wide_tensor(lowering, lowering.numbers(node, x), node.inputs[0])
     return [product(lowering, repeated(lowering, node, 0, a), repeated(lowering, node, 1, b))]
 
 

@@ -163,7 +163,7 @@ def _lower_pow(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> l
     if exponent == 1.0:
         return [values[0]]
     if exponent == 2.0:
-        return [square(lowering, node, values[0], lowering.reach(node.inputs[0]))]
+        return [square(lowering, node, values[0], node.inputs[0])]
     if exponent in (0.5, -0.5):
         return [_root(lowering, node, values[0], exponent)]
     if exponent == -1.0:

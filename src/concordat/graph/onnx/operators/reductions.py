@@ -63,9 +63,11 @@ def _log_sum_exp(x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
     return total if keepdims else np.squeeze(total, axis=axis)
 
 
-def _rows(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> tuple[RegionView, int]:
-    """The tensor with the reduced axes last, and how many rows there are."""
-    view = as_region(lowering, lowering.numbers(node, values[0]))
+def _rows(
+    lowering: Lowering, node: OnnxNode, values: Sequence[Value], view: RegionView | None = None
+) -> tuple[RegionView, int]:
+    """The tensor (or one of its shape) with the reduced axes last, and how many rows there are."""
+    view = as_region(lowering, lowering.numbers(node, values[0])) if view is None else view
     shape = lowering.row_shape(node.inputs[0])
     axes = [axis - 1 for axis in reduced_axes(node, values, len(shape) + 1)]
     kept = [axis for axis in range(len(shape)) if axis not in axes]
@@ -97,9 +99,9 @@ def _lower_extreme(sign: int) -> Lower:
 
 
 def _squares(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> RegionView:
-    view, rows = _rows(lowering, node, values)
-    squared = square(lowering, node, view, lowering.reach(node.inputs[0]))
-    return RegionView.of(lowering.builder.sum(row_wise(lowering, squared, rows)).reshape(1, rows), squared.scale[0])
+    squared = square(lowering, node, values[0], node.inputs[0])
+    view, rows = _rows(lowering, node, values, decision_grid(lowering, squared, lowering.reach(node.inputs[0]) ** 2))
+    return RegionView.of(lowering.builder.sum(row_wise(lowering, view, rows)).reshape(1, rows), view.scale[0])
 
 
 def _lower_squares(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:

@@ -15,10 +15,9 @@ import numpy as np
 
 from concordat.graph.onnx import curves
 from concordat.graph.onnx.constants import Array
-from concordat.graph.onnx.kernels import KERNELS, Kernel
+from concordat.graph.onnx.kernels import KERNELS, Kernel, fine_dense
 from concordat.graph.onnx.operators.dense import class_labels
 from concordat.graph.onnx.operators.registry import Operator
-from concordat.graph.onnx.quantise import dense
 from concordat.graph.onnx.reader import OnnxNode
 from concordat.graph.onnx.views import Floats, LabelView, RegionView, Value
 
@@ -66,7 +65,7 @@ def _regressor(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
 def _lower_regressor(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
     view = lowering.numbers(node, values[0])
     kernel, weights, rho = _regression(node, view.n)
-    return [dense(lowering, kernel.lower(lowering, node, view), weights[:, None], np.array([rho]))]
+    return [fine_dense(lowering, kernel.lower(lowering, node, view), weights[:, None], np.array([rho]))]
 
 
 # -- classes ---------------------------------------------------------------------------------------------------------
@@ -136,7 +135,7 @@ def _lower_classifier(lowering: Lowering, node: OnnxNode, values: Sequence[Value
     kernel, weights, rho = _classification(node, view.n)
     labels = class_labels(node, _LABELS)
     platt = _platt(node, len(labels))
-    scores = dense(lowering, kernel.lower(lowering, node, view), weights, rho)
+    scores = fine_dense(lowering, kernel.lower(lowering, node, view), weights, rho)
     builder = lowering.builder
     bits = lowering.above(scores, np.zeros(scores.n)).region
     if len(labels) > 2:

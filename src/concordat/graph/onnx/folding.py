@@ -1,0 +1,76 @@
+"""Constants of constants: what a file computes from its weights alone, computed once.
+
+Operators that move axes have a batch in front everywhere else; among constants there is none, and they do what their
+definition says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from concordat.graph.onnx.constants import MAX_CONSTANT, Array
+from concordat.graph.onnx.operators import OPERATORS
+from concordat.graph.onnx.reader import OnnxModel, OnnxNode
+from concordat.primitives.errors import ModelError
+
+__all__ = ["fold_constants"]
+
+
+def fold_constants(model: OnnxModel) -> OnnxModel:
+    """The model without operators that depend on constants only."""
+    constants, nodes = dict(model.constants), []
+    for node in model.nodes:
+        found = _folded(node, constants)
+        if found is None:
+            nodes.append(node)
+        else:
+            constants.update({name: array for name, array in zip(node.outputs, found, strict=False) if name})
+    return replace(model, nodes=tuple(nodes), constants=constants)
+
+
+def _folded(node: OnnxNode, constants: Mapping[str, Array]) -> Sequence[Array] | None:
+    """A node's outputs if they are constant, or None; what does not fit is refused later, by name."""
+    if not node.inputs or any(name and name not in constants for name in node.inputs):
+        return None
+    if node.op not in OPERATORS or len([name for name in node.outputs if name]) != 1:
+        return None
+    inputs = [constants[name] if name else np.zeros(0) for name in node.inputs]
+    if sum(array.size for array in inputs) > MAX_CONSTANT:
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            found = _MOVES[node.op](node, inputs) if node.op in _MOVES else OPERATORS[node.op].evaluate(node, inputs)
+    except (ModelError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError):
+        return None
+    return None if any(np.isnan(x).any() for x in found if x.dtype.kind == "f") else found
+
+
+def _reshape(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
+    data, shape = inputs[0], [int(d) for d in inputs[1].ravel()]
+    kept = [data.shape[i] if d == 0 and not node.attributes.get("allowzero", 0) else d for i, d in enumerate(shape)]
+    return [data.reshape(kept)]
+
+
+def _axes(node: OnnxNode, inputs: Sequence[Array]) -> tuple[int, ...] | None:
+    given = node.attributes.get("axes")
+    if given is None and len(inputs) > 1:
+        given = inputs[1].ravel().tolist()
+    return None if given is None else tuple(int(axis) for axis in given)
+
+
+def _squeeze(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
+    return [np.squeeze(inputs[0], axis=_axes(node, inputs))]
+
+
+def _unsqueeze(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
+    return [np.expand_dims(inputs[0], _axes(node, inputs) or ())]
+
+
+_MOVES: dict[str, Callable[[OnnxNode, Sequence[Array]], list[Array]]] = {
+    "Reshape": _reshape,
+    "Squeeze": _squeeze,
+    "Unsqueeze": _unsqueeze,
+}
