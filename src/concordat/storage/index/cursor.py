@@ -12,12 +12,13 @@ __all__ = ["decode_cursor", "encode_cursor"]
 
 VERSION = 1
 _PLACE, _CHECK = 8, 8
+_LARGEST = 2**63 - 1
 
 
 def encode_cursor(place: int, query: bytes) -> str:
     """Cursor of the entries after a place in the answer to a query."""
     data = bytes([VERSION]) + place.to_bytes(_PLACE, "big")
-    return base64.urlsafe_b64encode(data + _check(data, query)).decode().rstrip("=")
+    return _written(data + _check(data, query))
 
 
 def decode_cursor(text: str, query: bytes) -> int:
@@ -35,13 +36,17 @@ def decode_cursor(text: str, query: bytes) -> int:
     except (binascii.Error, ValueError):
         raw = b""
     data, check = raw[: 1 + _PLACE], raw[1 + _PLACE :]
-    if len(raw) != 1 + _PLACE + _CHECK or data[0] != VERSION or check != _check(data, query) or data[1] >> 7:
+    if len(data) != 1 + _PLACE or data[0] != VERSION or check != _check(data, query) or _written(raw) != text:
         raise InputError(
             "This is no cursor of this query.",
             code="BadCursor",
             hint="Begin without one, and change nothing but the cursor from page to page.",
         )
-    return int.from_bytes(data[1:], "big")
+    return int.from_bytes(data[1:], "big") & _LARGEST
+
+
+def _written(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _check(data: bytes, query: bytes) -> bytes:
