@@ -12,3 +12,4 @@ pub mod program;
 #[cfg(feature = "python")]
 mod python;
 mod reader;
+pub mod zk;

@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyList};
 
 use crate::execute::Executor;
 use crate::plan::tier::Tier;
-use crate::{keccak, merkle};
+use crate::{keccak, merkle, zk};
 
 /// Bytes of any object with a buffer; copied only when the object is not a `bytes`.
 enum Octets<'py> {
@@ -153,6 +153,9 @@ impl Program {
 fn concordat_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<Program>()?;
+    module.add_class::<zk::python::ZkProver>()?;
+    module.add_class::<zk::python::ZkWeights>()?;
+    module.add_class::<zk::python::ZkInput>()?;
     module.add_function(wrap_pyfunction!(keccak256, module)?)?;
     module.add_function(wrap_pyfunction!(merkle_levels, module)?)
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import shake_256
+from hashlib import sha256
 from typing import TypeAlias
 
 import numpy as np
@@ -166,11 +166,17 @@ def inverses(values: Vector) -> Vector:
 
 
 def random_base(seed: bytes, label: bytes, count: int) -> Vector:
-    """Uniform elements of F from a secret seed: SHAKE-256, words at or above P passed over."""
-    words = count + 16 + count // 1024
-    data = shake_256(seed + label).digest(8 * words)
-    numbers = np.frombuffer(data, dtype=">u8").astype(np.uint64)
-    return numbers[numbers < _P][:count]
+    """Uniform elements of F from a secret seed: SHA-256 in counter mode, words at or above P passed over."""
+    key = sha256(seed + label)
+    blocks, have = [], 0
+    while have < count:
+        more = (count - have) // 4 + 4
+        first = sum(len(block) // 32 for block in blocks)
+        blocks.append(b"".join(sha256(key.digest() + i.to_bytes(8, "big")).digest() for i in range(first, first + more)))
+        numbers = np.frombuffer(b"".join(blocks), dtype=">u8").astype(np.uint64)
+        numbers = numbers[numbers < _P]
+        have = len(numbers)
+    return numbers[:count] if count else np.zeros(0, dtype=np.uint64)
 
 
 def eq_vector(point: list[K]) -> Vector:

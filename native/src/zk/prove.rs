@@ -1,0 +1,770 @@
+//! The prover; step by step the twin of `concordat.zk.prover.prove`.
+
+use super::code::{Tree, encode, point, powers};
+use super::field::{Dot, K, ONE, ZERO, batch_inverse, from_signed};
+use super::hub::Hub;
+use super::relation::{Lookup, LookupKind, MASK_ROWS, Malformed, Operand, Parameters, Relation, Right, TermKind};
+use super::sumcheck::{Folded, Messages, bind, eq_table, fold};
+use super::transcript::{Tag, random, random_elements, sha256};
+
+/// A weight matrix, committed.
+pub struct Weights {
+    /// Weights by row.
+    pub small: Vec<i64>,
+    /// Random symbols by row.
+    pub tails: Vec<u64>,
+    /// Code words and salts.
+    pub tree: Tree,
+}
+
+/// Commit a weight matrix, `weight_rows` rows of `weight_width`.
+pub fn commit_weights(relation: &Relation, p: &Parameters, small: Vec<i64>, seed: &[u8]) -> Result<Weights, Malformed> {
+    let (rows, width) = (relation.weight_rows, relation.weight_width());
+    if small.len() != rows * width || p.weight_tail == 0 {
+        return Err(Malformed("the weights do not fit the relation or its parameters"));
+    }
+    let tails = random(seed, b"weights", rows * p.weight_tail);
+    let full: Vec<Vec<u64>> = (0..rows)
+        .map(|r| {
+            let body = small[r * width..(r + 1) * width].iter().map(|&w| from_signed(w));
+            body.chain(tails[r * p.weight_tail..(r + 1) * p.weight_tail].iter().copied()).collect()
+        })
+        .collect();
+    let slices: Vec<&[u64]> = full.iter().map(Vec::as_slice).collect();
+    let tree = Tree::new(encode(&slices, p.weight_log_domain), seed.to_vec());
+    Ok(Weights { small, tails, tree })
+}
+
+/// An input, committed.
+pub struct Input {
+    /// The input and its random symbols.
+    pub row: Vec<u64>,
+    /// Code word and salts.
+    pub tree: Tree,
+    /// Value at the point outside the domain.
+    pub outside: K,
+}
+
+/// Commit an input.
+pub fn commit_input(p: &Parameters, values: &[i64], seed: &[u8]) -> Input {
+    let mut row: Vec<u64> = values.iter().map(|&x| from_signed(x)).collect();
+    row.extend(random(seed, b"input", p.input_queries + 3));
+    let tree = Tree::new(encode(&[&row], p.input_log_domain), seed.to_vec());
+    let at = input_point(&tree.root());
+    let outside = row.iter().rev().fold(ZERO, |sum, &x| sum * at + K::base(x));
+    Input { row, tree, outside }
+}
+
+/// The point outside the domain that a root determines.
+pub fn input_point(root: &[u8; 32]) -> K {
+    let digest = sha256(&[b"concordat input point", root]);
+    let word = |at: usize| u64::from_be_bytes(digest[at..at + 8].try_into().expect("eight")) % super::field::P;
+    K([word(0), word(8), word(16).max(1)])
+}
+
+/// Challenges that batch constraints.
+struct Batching {
+    theta: K,
+    tau: K,
+    eta: K,
+    zeta: K,
+    xi: K,
+}
+
+/// The public polynomials of the constraint sumcheck, and the columns.
+struct Tables {
+    pair: Vec<K>,
+    function: Vec<K>,
+    single: Vec<K>,
+    table_a: Vec<K>,
+    table_b: Vec<K>,
+    product: Vec<K>,
+    cells: [Vec<K>; 2],
+    inverses: Vec<K>,
+}
+
+/// What is to be proven, and with what.
+pub struct Job<'a> {
+    /// What holds.
+    pub relation: &'a Relation,
+    /// Sizes of the codes.
+    pub parameters: &'a Parameters,
+    /// `Statement.encode()`.
+    pub statement: &'a [u8],
+    /// Cells of both columns, `used_rows` each.
+    pub columns: [&'a [u64]; 2],
+    /// Weights: committed, or plain where everybody has them.
+    pub weights: Option<&'a Weights>,
+    /// Weights that everybody has.
+    pub plain: Option<&'a [i64]>,
+    /// The input, where it is committed.
+    pub input: Option<&'a Input>,
+    /// 32 secret bytes.
+    pub seed: &'a [u8],
+}
+
+/// Prove.
+pub fn prove(job: &Job<'_>) -> Result<Vec<u8>, Malformed> {
+    let (relation, p) = (job.relation, job.parameters);
+    if job.columns.iter().any(|c| c.len() != relation.used_rows) {
+        return Err(Malformed("the witness has the wrong number of rows"));
+    }
+    let mut prover = Prover::new(job);
+    prover.messages.transcript.absorb(Tag::Statement, job.statement);
+    let witness = prover.commit_witness();
+    let [alpha, beta] = prover.messages.transcript.challenges();
+    let inverses = prover.commit_inverses(alpha, beta);
+    let [theta, tau, eta, zeta, xi] = prover.messages.transcript.challenges();
+    let batching = Batching { theta, tau, eta, zeta, xi };
+    let (scales, steps) = prover.scales(theta);
+    let products = prover.products(&batching, &scales);
+    let lambdas: [K; 4] = prover.messages.transcript.challenges();
+    let mut tables = prover.tables(&batching, alpha, beta, &steps);
+    let (columns, rows) = prover.couple(&mut tables, &batching, &products, &scales, &lambdas);
+    let rounds = prover.constraints(tables, alpha, beta);
+    let [mu, balance] = prover.messages.transcript.challenges();
+    // the hub
+    let split = (relation.log_rows() - p.log_width) as usize;
+    let flat = prover.segments(&eq_table(&rounds.point[..split]), mu, &rows);
+    let hub = Hub::new(relation, p, &flat, job.seed);
+    prover.messages.commit(Tag::Hub, &hub.tree.root());
+    let opened = prover.open_columns(&witness, &inverses);
+    // the batched claim
+    let delta = prover.messages.transcript.challenge();
+    let (offsets, _) = p.offsets(relation);
+    let mut factors = vec![ZERO; hub.elements.len()];
+    let pads = prover.pad_factors(&products, &rounds, &lambdas, balance);
+    factors[offsets[2]..offsets[2] + pads.len()].copy_from_slice(&pads);
+    if job.weights.is_some() {
+        for (factor, column) in factors.iter_mut().zip(&columns) {
+            *factor = *column * rounds.carry;
+        }
+    }
+    if job.input.is_some() {
+        let first = rounds.carry * lambdas[3];
+        for (factor, power) in factors[offsets[3]..].iter_mut().zip(xi.powers(relation.input_count)) {
+            *factor = power * first;
+        }
+    }
+    let mut weight = delta;
+    for (factor, eq) in factors[offsets[1]..].iter_mut().zip(eq_table(&rounds.point[split..])) {
+        *factor += eq * weight;
+    }
+    let lengths = p.segments(relation);
+    for (segment, base) in opened {
+        weight *= delta;
+        match base {
+            Base::Domain(base) => {
+                let ladder = powers(base, lengths[segment]);
+                for (factor, power) in factors[offsets[segment]..].iter_mut().zip(ladder) {
+                    *factor += weight.scale(power);
+                }
+            }
+            Base::Outside(base) => {
+                let mut at = weight;
+                for factor in &mut factors[offsets[segment]..offsets[segment] + lengths[segment]] {
+                    *factor += at;
+                    at *= base;
+                }
+            }
+        }
+    }
+    hub.open(&mut prover.messages, p, factors);
+    Ok(prover.messages.proof)
+}
+
+/// The point of a claim about a segment.
+enum Base {
+    Domain(u64),
+    Outside(K),
+}
+
+struct Products {
+    folded: Folded,
+}
+
+struct Prover<'a> {
+    job: &'a Job<'a>,
+    messages: Messages,
+    columns: [Vec<u64>; 2],
+    pads: Vec<K>,
+    inverses: Vec<K>,
+    witness_tails: Vec<u64>,
+    inverse_tails: Vec<K>,
+    blocks: usize,
+    inverse_blocks: usize,
+}
+
+impl<'a> Prover<'a> {
+    fn new(job: &'a Job<'a>) -> Self {
+        let (relation, p) = (job.relation, job.parameters);
+        let (blocks, inverse_blocks) = (p.blocks(relation), p.inverse_blocks(relation));
+        let length = blocks << p.log_width;
+        let masks = random(job.seed, b"masks", 2 * MASK_ROWS);
+        let columns = [0, 1].map(|c| {
+            let mut column = vec![0; length];
+            column[..relation.used_rows].copy_from_slice(job.columns[c]);
+            column[length - MASK_ROWS..].copy_from_slice(&masks[c * MASK_ROWS..(c + 1) * MASK_ROWS]);
+            column
+        });
+        Self {
+            job,
+            messages: Messages::default(),
+            columns,
+            pads: random_elements(job.seed, b"pads", relation.pads()),
+            inverses: Vec::new(),
+            witness_tails: Vec::new(),
+            inverse_tails: Vec::new(),
+            blocks,
+            inverse_blocks,
+        }
+    }
+
+    fn commit_witness(&mut self) -> Tree {
+        let p = self.job.parameters;
+        let (blocks, width, q) = (self.blocks, 1usize << p.log_width, p.queries);
+        let tails = random(self.job.seed, b"witness tails", (2 * blocks + 3) * q);
+        let mut rows: Vec<Vec<u64>> = Vec::with_capacity(2 * blocks + 3);
+        for i in 0..2 * blocks {
+            let column = &self.columns[i / blocks];
+            let body = &column[i % blocks * width..(i % blocks + 1) * width];
+            rows.push([body, &tails[i * q..(i + 1) * q]].concat());
+        }
+        for t in 0..3 {
+            let mut row: Vec<u64> = self.pads.iter().map(|pad| pad.0[t]).collect();
+            row.extend_from_slice(&tails[(2 * blocks + t) * q..(2 * blocks + t + 1) * q]);
+            rows.push(row);
+        }
+        self.witness_tails = tails;
+        let slices: Vec<&[u64]> = rows.iter().map(Vec::as_slice).collect();
+        let tree = Tree::new(encode(&slices, p.log_domain), [self.job.seed, b"witness"].concat());
+        self.messages.commit(Tag::Witness, &tree.root());
+        tree
+    }
+
+    fn commit_inverses(&mut self, alpha: K, beta: K) -> Tree {
+        let (relation, p) = (self.job.relation, self.job.parameters);
+        let (blocks, width, q) = (self.inverse_blocks, 1usize << p.log_width, p.queries);
+        let mut h = vec![ZERO; blocks * width];
+        let square = beta * beta;
+        for look in &relation.lookups {
+            let (u, v) = self.keys(look, alpha, beta, square);
+            let mut both: Vec<K> = u.iter().chain(&v).copied().collect();
+            batch_inverse(&mut both);
+            for (j, out) in h[look.start..look.start + look.count].iter_mut().enumerate() {
+                *out = both[j];
+                if look.kind == LookupKind::Pair {
+                    *out += both[look.count + j];
+                }
+            }
+        }
+        let masks = random_elements(self.job.seed, b"inverse masks", MASK_ROWS);
+        let length = h.len();
+        h[length - MASK_ROWS..].copy_from_slice(&masks);
+        self.inverse_tails = random_elements(self.job.seed, b"inverse tails", blocks * q);
+        let mut rows: Vec<Vec<u64>> = Vec::with_capacity(3 * blocks);
+        for block in 0..blocks {
+            for t in 0..3 {
+                let body = h[block * width..(block + 1) * width].iter();
+                let tail = self.inverse_tails[block * q..(block + 1) * q].iter();
+                rows.push(body.chain(tail).map(|x| x.0[t]).collect());
+            }
+        }
+        self.inverses = h;
+        let slices: Vec<&[u64]> = rows.iter().map(Vec::as_slice).collect();
+        let tree = Tree::new(encode(&slices, p.log_domain), [self.job.seed, b"inverses"].concat());
+        self.messages.commit(Tag::Inverses, &tree.root());
+        tree
+    }
+
+    /// Denominators of a segment: for column a (and b in a function), and for column b of a pair.
+    fn keys(&self, look: &Lookup, alpha: K, beta: K, square: K) -> (Vec<K>, Vec<K>) {
+        let rows = look.start..look.start + look.count;
+        let first = alpha - beta.scale(look.table_a);
+        let a = self.columns[0][rows.clone()].iter();
+        let b = self.columns[1][rows].iter();
+        match look.kind {
+            LookupKind::Function => {
+                (a.zip(b).map(|(&x, &y)| first - K::base(x) - square.scale(y)).collect(), Vec::new())
+            }
+            LookupKind::Single => (a.map(|&x| first - K::base(x)).collect(), Vec::new()),
+            LookupKind::Pair => {
+                let second = alpha - beta.scale(look.table_b);
+                (a.map(|&x| first - K::base(x)).collect(), b.map(|&y| second - K::base(y)).collect())
+            }
+        }
+    }
+
+    /// Factors of the matrix products, and the powers of theta.
+    fn scales(&self, theta: K) -> (Vec<K>, Vec<K>) {
+        let relation = self.job.relation;
+        let longest = relation.matmuls.iter().map(|m| (m.rows * m.stride).max(m.cols)).max().unwrap_or(0);
+        let steps = theta.powers(relation.exponents().max(longest).max(1) + 1);
+        let mut scales = vec![ZERO; relation.matmuls.len()];
+        for family in &relation.families {
+            for term in &family.terms {
+                if let TermKind::Matmul { number } = term.kind {
+                    scales[number] += steps[family.offset].scale(from_signed(term.coefficient));
+                }
+            }
+        }
+        (scales, steps)
+    }
+
+    fn weight(&self, row: usize, column: usize) -> i64 {
+        let at = row * self.job.relation.weight_width() + column;
+        match (self.job.weights, self.job.plain) {
+            (Some(weights), _) => weights.small[at],
+            (None, Some(plain)) => plain[at],
+            (None, None) => 0,
+        }
+    }
+
+    fn products(&mut self, batching: &Batching, scales: &[K]) -> Products {
+        let relation = self.job.relation;
+        if relation.matmuls.is_empty() {
+            self.messages.transcript.absorb(Tag::ProductClaim, &[0; 24]);
+            self.messages.transcript.absorb(Tag::ProductValues, &[0; 48]);
+            return Products { folded: fold(&[], Vec::new(), 2) };
+        }
+        let (mut f, mut x) = self.product_tables(batching.theta, scales);
+        let mut claim = ZERO;
+        for (u, v) in f.iter().zip(&x) {
+            claim += *u * *v;
+        }
+        let begun = claim + self.pads[0];
+        self.messages.say(Tag::ProductClaim, &[begun]);
+        let (mut point, mut sent) = (Vec::new(), Vec::new());
+        for i in 0..relation.product_rounds() as usize {
+            let half = f.len() / 2;
+            let (mut at0, mut at2) = (ZERO, ZERO);
+            for j in 0..half {
+                if x[j] != ZERO || x[j + half] != ZERO {
+                    at0 += f[j] * x[j];
+                    at2 += (f[j + half].double() - f[j]) * (x[j + half].double() - x[j]);
+                }
+            }
+            let message = vec![at0 + self.pads[3 + 2 * i], at2 + self.pads[4 + 2 * i]];
+            self.messages.say(Tag::ProductRound, &message);
+            let r = self.messages.transcript.challenge();
+            bind(&mut f, r);
+            bind(&mut x, r);
+            point.push(r);
+            sent.push(message);
+        }
+        let tables = [f[0], x[0]];
+        self.messages.say(Tag::ProductValues, &tables);
+        Products { folded: fold(&sent, point, 2) }
+    }
+
+    /// `F` and `X` over all runs and slots.
+    fn product_tables(&self, theta: K, scales: &[K]) -> (Vec<K>, Vec<K>) {
+        let relation = self.job.relation;
+        let slot = 1usize << relation.slot_bits;
+        let size = slot << relation.run_bits();
+        let (mut f, mut x) = (vec![ZERO; size], vec![ZERO; size]);
+        let mut run = 0;
+        for (m, &factor) in relation.matmuls.iter().zip(scales) {
+            let first = run * slot;
+            let ratio = theta.pow(m.stride as u64);
+            fold_operand(&m.left, m.rows, m.inner, ratio, &self.columns[m.left.column], &mut x[first..first + m.inner]);
+            match &m.right {
+                Right::Cells(operand) => {
+                    let cells = &self.columns[operand.column];
+                    fold_operand(operand, m.cols, m.inner, theta, cells, &mut f[first..first + m.inner]);
+                }
+                Right::Weights { row } => {
+                    let powers = theta.powers(m.cols);
+                    let (group, height) = (1usize << relation.group_bits, relation.block_rows(m));
+                    for k in 0..m.inner {
+                        let mut dot = Dot::default();
+                        for (c, &power) in powers.iter().enumerate() {
+                            let at = row + k / slot * height + c / group;
+                            dot.add(power, from_signed(self.weight(at, c % group * slot + k % slot)));
+                        }
+                        f[first + k] = dot.value();
+                    }
+                }
+            }
+            for value in &mut f[first..first + m.inner] {
+                *value *= factor;
+            }
+            run += relation.chunks(m);
+        }
+        f[run * slot] = self.pads[1];
+        x[(run + 1) * slot] = self.pads[2];
+        (f, x)
+    }
+
+    fn tables(&self, batching: &Batching, alpha: K, beta: K, steps: &[K]) -> Tables {
+        let relation = self.job.relation;
+        let size = 1usize << relation.log_rows();
+        let zeros = || vec![ZERO; size];
+        let mut t = Tables {
+            pair: zeros(),
+            function: zeros(),
+            single: zeros(),
+            table_a: zeros(),
+            table_b: zeros(),
+            product: zeros(),
+            cells: [zeros(), zeros()],
+            inverses: zeros(),
+        };
+        let tau = batching.tau.powers(relation.lookup_rows);
+        for look in &relation.lookups {
+            let selected = match look.kind {
+                LookupKind::Pair => &mut t.pair,
+                LookupKind::Function => &mut t.function,
+                LookupKind::Single => &mut t.single,
+            };
+            let rows = look.start..look.start + look.count;
+            selected[rows.clone()].copy_from_slice(&tau[rows.clone()]);
+            t.table_a[rows.clone()].fill(K::base(look.table_a));
+            t.table_b[rows.clone()].fill(K::base(look.table_b));
+            t.inverses[rows].fill(batching.eta);
+        }
+        let square = beta * beta;
+        for table in &relation.tables {
+            let base = alpha - beta.scale(table.number);
+            let mut denominators: Vec<K> = if table.number < 64 {
+                (0..table.size() as u64).map(|j| base - K::base(j)).collect()
+            } else {
+                let key = |&(x, y): &(i64, i64)| base - K::base(from_signed(x)) - square.scale(from_signed(y));
+                table.entries.iter().map(key).collect()
+            };
+            batch_inverse(&mut denominators);
+            for (cell, reciprocal) in t.cells[table.column][table.start..].iter_mut().zip(denominators) {
+                *cell -= reciprocal * batching.eta;
+            }
+        }
+        for family in &relation.families {
+            for term in &family.terms {
+                let coefficient = from_signed(term.coefficient);
+                match &term.kind {
+                    TermKind::Cells { column, rows } => {
+                        let cells = &mut t.cells[*column];
+                        for e in 0..family.count {
+                            if let Some(row) = rows.at(e) {
+                                cells[row] += steps[family.offset + family.exponent(e)].scale(coefficient);
+                            }
+                        }
+                    }
+                    TermKind::Product { start } => {
+                        for e in 0..family.count {
+                            t.product[start + e] += steps[family.offset + family.exponent(e)].scale(coefficient);
+                        }
+                    }
+                    TermKind::Public { .. } | TermKind::Matmul { .. } => {}
+                }
+            }
+        }
+        t
+    }
+
+    /// Add what products, copies and the input ask of the cells; factors of the weight matrix's columns and rows.
+    fn couple(
+        &self,
+        t: &mut Tables,
+        batching: &Batching,
+        products: &Products,
+        scales: &[K],
+        lambdas: &[K; 4],
+    ) -> (Vec<K>, Vec<K>) {
+        let relation = self.job.relation;
+        let (theta, slot) = (batching.theta, 1usize << relation.slot_bits);
+        let mut rows = vec![ZERO; relation.weight_rows];
+        let mut columns = theta.powers(relation.weight_width());
+        if !relation.matmuls.is_empty() {
+            let split = relation.run_bits() as usize;
+            let runs = eq_table(&products.folded.point[..split]);
+            let slots = eq_table(&products.folded.point[split..]);
+            let group = 1usize << relation.group_bits;
+            let outputs = theta.powers(group);
+            columns = outputs.iter().flat_map(|o| slots.iter().map(move |s| *o * *s)).collect();
+            let step = theta.pow(group as u64);
+            let mut run = 0;
+            for (m, &factor) in relation.matmuls.iter().zip(scales) {
+                let weights: Vec<K> = (0..m.inner).map(|k| runs[run + k / slot] * slots[k % slot]).collect();
+                let ratio = theta.pow(m.stride as u64);
+                spread_operand(&m.left, m.rows, m.inner, ratio, lambdas[1], &weights, &mut t.cells[m.left.column]);
+                match &m.right {
+                    Right::Cells(operand) => {
+                        let first = lambdas[0] * factor;
+                        spread_operand(operand, m.cols, m.inner, theta, first, &weights, &mut t.cells[operand.column]);
+                    }
+                    Right::Weights { row } => {
+                        let height = relation.block_rows(m);
+                        for q in 0..relation.chunks(m) {
+                            let mut weight = -(lambdas[0] * factor * runs[run + q]);
+                            for out in &mut rows[row + q * height..row + (q + 1) * height] {
+                                *out += weight;
+                                weight *= step;
+                            }
+                        }
+                    }
+                }
+                run += relation.chunks(m);
+            }
+        }
+        let mut weight = lambdas[2];
+        let width = relation.weight_width();
+        for copy in &relation.copies {
+            for (k, begin) in (0..copy.count).step_by(width).enumerate() {
+                let count = width.min(copy.count - begin);
+                let cells = &mut t.cells[copy.column][copy.start + begin..copy.start + begin + count];
+                for (cell, column) in cells.iter_mut().zip(&columns) {
+                    *cell += *column * weight;
+                }
+                rows[copy.row + k] += weight;
+                weight *= batching.zeta;
+            }
+        }
+        let mut weight = lambdas[3];
+        let start = relation.input_start;
+        for cell in &mut t.cells[relation.input_column][start..start + relation.input_count] {
+            *cell += weight;
+            weight *= batching.xi;
+        }
+        (columns, rows)
+    }
+
+    fn constraints(&mut self, t: Tables, alpha: K, beta: K) -> Folded {
+        let relation = self.job.relation;
+        let size = 1usize << relation.log_rows();
+        let lift = |column: &[u64]| {
+            let mut out = vec![ZERO; size];
+            for (cell, &value) in out.iter_mut().zip(column) {
+                *cell = K::base(value);
+            }
+            out
+        };
+        let mut h = vec![ZERO; size];
+        let known = self.inverses.len().min(size);
+        h[..known].copy_from_slice(&self.inverses[..known]);
+        let [cells_a, cells_b] = t.cells;
+        let mut factors = [
+            lift(&self.columns[0]),
+            lift(&self.columns[1]),
+            h,
+            t.pair,
+            t.function,
+            t.single,
+            t.table_a,
+            t.table_b,
+            t.product,
+            cells_a,
+            cells_b,
+            t.inverses,
+        ];
+        let keys = Keys { alpha, beta, square: beta * beta };
+        let first = 3 + 2 * relation.product_rounds() as usize;
+        let (mut point, mut sent) = (Vec::new(), Vec::new());
+        for i in 0..relation.log_rows() as usize {
+            let half = factors[0].len() / 2;
+            let mut sums = [ZERO; 4];
+            for j in 0..half {
+                let low: [K; 12] = std::array::from_fn(|k| factors[k][j]);
+                let step: [K; 12] = std::array::from_fn(|k| factors[k][j + half] - low[k]);
+                sums[0] += keys.value(&low);
+                let mut at: [K; 12] = std::array::from_fn(|k| low[k] + step[k]);
+                for sum in &mut sums[1..] {
+                    for (value, more) in at.iter_mut().zip(&step) {
+                        *value += *more;
+                    }
+                    *sum += keys.value(&at);
+                }
+            }
+            let message: Vec<K> = sums.iter().enumerate().map(|(k, &s)| s + self.pads[first + 4 * i + k]).collect();
+            self.messages.say(Tag::ConstraintRound, &message);
+            let r = self.messages.transcript.challenge();
+            for factor in &mut factors {
+                bind(factor, r);
+            }
+            point.push(r);
+            sent.push(message);
+        }
+        let values = [factors[0][0], factors[1][0], factors[2][0]];
+        self.messages.say(Tag::ConstraintValues, &values);
+        fold(&sent, point, 4)
+    }
+
+    /// Factors of the hidden scalars in the joint claim.
+    fn pad_factors(&self, products: &Products, rounds: &Folded, lambdas: &[K; 4], balance: K) -> Vec<K> {
+        let relation = self.job.relation;
+        let mut pads = vec![ZERO; 3];
+        if !relation.matmuls.is_empty() {
+            let split = relation.run_bits() as usize;
+            let point = &products.folded.point;
+            let first = eq_index(&point[split..], 0);
+            let run = relation.runs() - 2;
+            let masks = [eq_index(&point[..split], run) * first, eq_index(&point[..split], run + 1) * first];
+            pads = vec![
+                rounds.carry - balance * products.folded.carry,
+                -(rounds.carry * lambdas[0] * masks[0]),
+                -(rounds.carry * lambdas[1] * masks[1]),
+            ];
+            pads.extend(products.folded.pads.iter().map(|&pad| balance * pad));
+        }
+        pads.extend(&rounds.pads);
+        pads
+    }
+
+    /// The hub's segments, one after another.
+    fn segments(&self, factors: &[K], mu: K, row_factors: &[K]) -> Vec<K> {
+        let (job, p) = (self.job, self.job.parameters);
+        let (width, q, blocks) = (1usize << p.log_width, p.queries, self.blocks);
+        let mut flat = Vec::new();
+        if let Some(weights) = job.weights {
+            flat.extend(fold_weights(job.relation, p, weights, row_factors));
+        }
+        let square = mu * mu;
+        for k in 0..width + q {
+            let mut dot = Dot::default();
+            let mut sum = ZERO;
+            for block in 0..blocks {
+                let (a, b) = if k < width {
+                    (self.columns[0][block * width + k], self.columns[1][block * width + k])
+                } else {
+                    (self.witness_tails[block * q + k - width], self.witness_tails[(blocks + block) * q + k - width])
+                };
+                dot.add(factors[block], a);
+                dot.add(factors[block] * mu, b);
+            }
+            for block in 0..self.inverse_blocks {
+                let h = if k < width {
+                    self.inverses[block * width + k]
+                } else {
+                    self.inverse_tails[block * q + k - width]
+                };
+                sum += h * factors[block];
+            }
+            flat.push(dot.value() + sum * square);
+        }
+        flat.extend(&self.pads);
+        let tails = &self.witness_tails[2 * blocks * q..];
+        flat.extend((0..q).map(|k| K([tails[k], tails[q + k], tails[2 * q + k]])));
+        if let Some(input) = job.input {
+            flat.extend(input.row.iter().map(|&x| K::base(x)));
+        }
+        flat
+    }
+
+    /// Send the opened columns; what is claimed about them, by segment.
+    fn open_columns(&mut self, witness: &Tree, inverses: &Tree) -> Vec<(usize, Base)> {
+        let (job, p) = (self.job, self.job.parameters);
+        let messages = &mut self.messages;
+        messages.grind(p.grinding);
+        let mut positions = |count, log| {
+            let drawn: Vec<usize> = messages.transcript.positions(count, log);
+            drawn
+        };
+        let at = positions(p.queries, p.log_domain);
+        let weights_at = job.weights.map(|_| positions(p.weight_queries, p.weight_log_domain)).unwrap_or_default();
+        let input_at = job.input.map(|_| positions(p.input_queries, p.input_log_domain)).unwrap_or_default();
+        witness.open(&at, &mut messages.proof);
+        inverses.open(&at, &mut messages.proof);
+        let mut claims = Vec::new();
+        for position in distinct(&at) {
+            let base = point(p.log_domain, position);
+            claims.push((1, Base::Domain(base)));
+            claims.push((2, Base::Domain(base)));
+        }
+        if let Some(weights) = job.weights {
+            weights.tree.open(&weights_at, &mut messages.proof);
+            for position in distinct(&weights_at) {
+                claims.push((0, Base::Domain(point(p.weight_log_domain, position))));
+            }
+        }
+        if let Some(input) = job.input {
+            input.tree.open(&input_at, &mut messages.proof);
+            for position in distinct(&input_at) {
+                claims.push((3, Base::Domain(point(p.input_log_domain, position))));
+            }
+            claims.push((3, Base::Outside(input_point(&input.tree.root()))));
+        }
+        claims
+    }
+}
+
+fn distinct(positions: &[usize]) -> Vec<usize> {
+    let mut out = positions.to_vec();
+    out.sort_unstable();
+    out.dedup();
+    out
+}
+
+/// Keys of the look-ups, for the constraint polynomial.
+struct Keys {
+    alpha: K,
+    beta: K,
+    square: K,
+}
+
+impl Keys {
+    #[inline(always)]
+    fn value(&self, f: &[K; 12]) -> K {
+        let [a, b, h, pair, function, single, table_a, table_b, product, cells_a, cells_b, inverses] = *f;
+        let u = self.alpha - table_a * self.beta - a;
+        let v = self.alpha - table_b * self.beta - b;
+        let hu = h * u;
+        let mut value = pair * (hu * v - u - v);
+        value += function * (hu - h * (b * self.square) - ONE);
+        value += single * (hu - ONE);
+        value += product * (a * b);
+        value += cells_a * a + cells_b * b;
+        value + inverses * h
+    }
+}
+
+/// `eq(point, index)`.
+fn eq_index(point: &[K], index: usize) -> K {
+    let mut value = ONE;
+    for (t, &z) in point.iter().rev().enumerate() {
+        value *= if index >> t & 1 == 1 { z } else { ONE - z };
+    }
+    value
+}
+
+/// `out[k] = Σ_r ratio^r * operand[r, k]`.
+fn fold_operand(operand: &Operand, rows: usize, inner: usize, ratio: K, cells: &[u64], out: &mut [K]) {
+    let powers = ratio.powers(rows);
+    for (k, value) in out.iter_mut().enumerate() {
+        let mut dot = Dot::default();
+        for (r, &power) in powers.iter().enumerate() {
+            if let Some(row) = operand.at(r, k, inner) {
+                dot.add(power, cells[row]);
+            }
+        }
+        *value = dot.value();
+    }
+}
+
+/// `cells[row of (r, k)] += first * ratio^r * weights[k]`.
+fn spread_operand(operand: &Operand, rows: usize, inner: usize, ratio: K, first: K, weights: &[K], cells: &mut [K]) {
+    let mut scale = first;
+    for r in 0..rows {
+        for (k, &weight) in weights.iter().enumerate() {
+            if let Some(row) = operand.at(r, k, inner) {
+                cells[row] += weight * scale;
+            }
+        }
+        scale *= ratio;
+    }
+}
+
+/// `Σ_rows factor * row` over weights and tails.
+fn fold_weights(relation: &Relation, p: &Parameters, weights: &Weights, factors: &[K]) -> Vec<K> {
+    let (width, tail) = (relation.weight_width(), p.weight_tail);
+    let mut sums = vec![Dot::default(); width + tail];
+    for (r, &factor) in factors.iter().enumerate() {
+        for (sum, &w) in sums.iter_mut().zip(&weights.small[r * width..(r + 1) * width]) {
+            if w != 0 {
+                sum.add(factor, from_signed(w));
+            }
+        }
+        for (sum, &x) in sums[width..].iter_mut().zip(&weights.tails[r * tail..(r + 1) * tail]) {
+            sum.add(factor, x);
+        }
+    }
+    sums.into_iter().map(Dot::value).collect()
+}

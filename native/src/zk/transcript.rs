@@ -1,0 +1,110 @@
+//! Fiat–Shamir over SHA-256, and secret randomness; see `concordat.zk.transcript`.
+
+use sha2::{Digest, Sha256};
+
+use super::field::{K, P};
+
+/// SHA-256 of a few pieces.
+pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+/// What is absorbed; the numbers are those of `concordat.zk.challenges.Tag`.
+#[derive(Clone, Copy)]
+#[allow(missing_docs)]
+pub enum Tag {
+    Statement = 0,
+    Witness = 1,
+    Inverses = 2,
+    ProductClaim = 3,
+    ProductRound = 4,
+    ProductValues = 5,
+    ConstraintRound = 6,
+    ConstraintValues = 7,
+    Hub = 8,
+    HubRound = 9,
+    HubMask = 10,
+    HubRow = 11,
+}
+
+/// The state of one proof.
+#[derive(Clone)]
+pub struct Transcript {
+    /// Hash of all that was absorbed and drawn.
+    pub state: [u8; 32],
+}
+
+impl Default for Transcript {
+    fn default() -> Self {
+        Self { state: sha256(&[b"concordat zero-knowledge inference 1"]) }
+    }
+}
+
+impl Transcript {
+    /// Take in bytes under a tag.
+    pub fn absorb(&mut self, tag: Tag, data: &[u8]) {
+        self.state = sha256(&[&self.state, &[0, tag as u8], &(data.len() as u64).to_be_bytes(), data]);
+    }
+
+    /// A random element of K.
+    pub fn challenge(&mut self) -> K {
+        self.squeeze();
+        K([0, 8, 16].map(|at| word(&self.state, at) % P))
+    }
+
+    /// Several.
+    pub fn challenges<const N: usize>(&mut self) -> [K; N] {
+        std::array::from_fn(|_| self.challenge())
+    }
+
+    /// Query positions.
+    pub fn positions(&mut self, count: usize, log_size: u32) -> Vec<usize> {
+        let mut drawn = Vec::with_capacity(count + 8);
+        while drawn.len() < count {
+            self.squeeze();
+            for at in (0..32).step_by(4) {
+                let word = u32::from_be_bytes(self.state[at..at + 4].try_into().expect("four bytes"));
+                drawn.push((word & ((1u64 << log_size) - 1) as u32) as usize);
+            }
+        }
+        drawn.truncate(count);
+        drawn
+    }
+
+    /// Whether a nonce does the work; absorbed either way.
+    pub fn grinds(&mut self, nonce: u64, bits: u32) -> bool {
+        self.state = sha256(&[&self.state, &[2], &nonce.to_be_bytes()]);
+        if bits == 0 { nonce == 0 } else { word(&self.state, 0) >> (64 - bits) == 0 }
+    }
+
+    fn squeeze(&mut self) {
+        self.state = sha256(&[&self.state, &[1]]);
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> u64 {
+    u64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+/// Uniform elements of the prime field from a secret: SHA-256 in counter mode, words at or above P passed over.
+pub fn random(seed: &[u8], label: &[u8], count: usize) -> Vec<u64> {
+    let key = sha256(&[seed, label]);
+    let mut out = Vec::with_capacity(count + 4);
+    let mut counter = 0u64;
+    while out.len() < count {
+        let block = sha256(&[&key, &counter.to_be_bytes()]);
+        out.extend((0..32).step_by(8).map(|at| word(&block, at)).filter(|&n| n < P));
+        counter += 1;
+    }
+    out.truncate(count);
+    out
+}
+
+/// The same as elements of K.
+pub fn random_elements(seed: &[u8], label: &[u8], count: usize) -> Vec<K> {
+    random(seed, label, 3 * count).chunks_exact(3).map(|c| K([c[0], c[1], c[2]])).collect()
+}
