@@ -154,7 +154,7 @@ def test_logs_of_another_block_or_branch_near_the_head_are_waited_out() -> None:
     chain.lie, chain.newest = lambda logs: logs, PastChain(MARKET).newest
     with pytest.raises(EndpointError, match="contradict"):
         indexer.update()
-    Search(indexer).rebuild()
+    Search(lambda: indexer).rebuild()
     assert index.digest() == HONEST
 
 
@@ -236,7 +236,7 @@ def apply(index: ChainIndex, happenings: list[Happening], block: int) -> None:
 
 def test_statements_hidden_in_names_and_metadata_are_kept_as_text(database_url: str) -> None:
     index = index_in(database_url)
-    search = Search(ChainIndexer(PastChain(MARKET, head=1), index), follow=False)
+    search = Search(lambda: ChainIndexer(PastChain(MARKET, head=1), index), follow=False)
     empty = index.digest()
     apply(index, [], 1)
     events = [artifact_event(number, text, 2) for number, text in enumerate(NASTY)]
@@ -256,7 +256,7 @@ def test_text_too_long_to_keep_is_only_measured(database_url: str) -> None:
     index = index_in(database_url)
     texts = ["x" * LONGEST_URI, "y" * (LONGEST_URI + 1), "z" * 2_000_000]
     apply(index, [artifact_event(number, text, 1) for number, text in enumerate(texts)], 1)
-    entries = Search(ChainIndexer(PastChain(MARKET, head=1), index), follow=False).artifacts().items
+    entries = Search(lambda: ChainIndexer(PastChain(MARKET, head=1), index), follow=False).artifacts().items
     assert sorted((len(entry.uri), entry.uri_length) for entry in entries) == [
         (0, LONGEST_URI + 1),
         (0, 2_000_000),
@@ -286,7 +286,10 @@ def test_text_that_is_no_text_does_not_stop_the_reader() -> None:
     }
     index = index_in()
     apply(index, happenings_in([log], {"0x1": 5}, indexed_contracts(DEPLOYMENT)), 1)
-    assert "not UTF-8" in Search(ChainIndexer(PastChain(MARKET, head=1), index), follow=False).artifacts().items[0].uri
+    assert (
+        "not UTF-8"
+        in Search(lambda: ChainIndexer(PastChain(MARKET, head=1), index), follow=False).artifacts().items[0].uri
+    )
 
 
 COMMITMENT = ModelCommitment(
@@ -332,7 +335,7 @@ def test_registration_twice_is_refused() -> None:
 
 
 def test_cursor_with_any_change_is_refused() -> None:
-    search = Search(ChainIndexer(PastChain(MARKET), index_in()))
+    search = Search(lambda: ChainIndexer(PastChain(MARKET), index_in()))
     cursor = search.orders(limit=5).next
     assert cursor is not None
     spoiled = {cursor[:at] + letter + cursor[at + 1 :] for at in range(len(cursor)) for letter in "AZz09-_ '"} - {
@@ -346,7 +349,7 @@ def test_cursor_with_any_change_is_refused() -> None:
 
 
 def test_cursor_of_another_question_is_refused() -> None:
-    search = Search(ChainIndexer(PastChain(MARKET), index_in()))
+    search = Search(lambda: ChainIndexer(PastChain(MARKET), index_in()))
     cursor = search.orders(limit=5).next
     client = MARKET.order(0).order.client
     for other in ({"client": client}, {"newest_first": False}, {"since": Timestamp(5)}):

@@ -35,7 +35,7 @@ def search(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         place: Path | str = tmp_path_factory.mktemp("index") / "i.db"
     else:
         place = request.getfixturevalue("postgres").new_database()
-    search = Search(ChainIndexer(CHAIN, ChainIndex(place, MARKET.domain, start=1)))
+    search = Search(lambda: ChainIndexer(CHAIN, ChainIndex(place, MARKET.domain, start=1)))
     yield search
     search.close()
 
@@ -139,7 +139,7 @@ def test_disputes_and_credits_are_those_of_the_fates(search: Search) -> None:
 
 def test_page_after_new_orders_repeats_and_leaves_out_nothing() -> None:
     chain = PastChain(MARKET, head=20)
-    search = Search(ChainIndexer(chain, ChainIndex(None, MARKET.domain, start=1)))
+    search = Search(lambda: ChainIndexer(chain, ChainIndex(None, MARKET.domain, start=1)))
     first = search.orders(limit=10)
     chain.newest = 40
     second = search.orders(limit=10, after=first.next)

@@ -25,6 +25,7 @@ from concordat.client.public import Holder, PublicData
 from concordat.client.records import Records
 from concordat.client.registry import Registry
 from concordat.client.remote import door_holder
+from concordat.client.search import open_search
 from concordat.client.steward_book import StewardBook
 from concordat.primitives.encoding import ZERO_ADDRESS, from_hex
 from concordat.primitives.errors import ConfigurationError
@@ -143,6 +144,7 @@ def connect_home(
         records,
         providers=providers,
         pump=lambda: rest.wait(PAUSE_SECONDS),
+        index=open_search(ledger, home),
     )
     return Network(
         ledger=ledger,

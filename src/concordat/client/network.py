@@ -14,6 +14,7 @@ from concordat.client.providers import ProviderLink
 from concordat.client.public import PublicData
 from concordat.client.records import Records
 from concordat.client.registry import Registry
+from concordat.client.search import Search
 from concordat.client.steward import StewardTools
 from concordat.client.steward_book import StewardBook
 from concordat.primitives.units import Address, Amount
@@ -81,6 +82,11 @@ class Network:
         self.stewards = Stewards(tools, book or StewardBook())
         self._on_close = on_close
 
+    @property
+    def index(self) -> Search:
+        """What happened on this market: orders, disputes, artifacts, agents and credits, page by page."""
+        return self.orders.index
+
     def wallet(self, name: str) -> Wallet:
         """What a named account holds."""
         address = self.keyring.signer(name).address
@@ -107,6 +113,7 @@ class Network:
     def close(self) -> None:
         """End what was started for this connection; a second call does nothing."""
         on_close, self._on_close = self._on_close, lambda: None
+        self.index.close()
         on_close()
 
     def __enter__(self) -> Network:

@@ -24,6 +24,7 @@ from concordat.client.public import PublicData
 from concordat.client.records import Records
 from concordat.client.registry import PublishedModel, Registry
 from concordat.client.sealing import SealingPair
+from concordat.client.search import Search
 from concordat.primitives.encoding import ZERO32, from_hex, to_hex
 from concordat.primitives.errors import EndpointError, InputError, NotFoundError, OrderError, PolicyError
 from concordat.primitives.signatures import release_digest
@@ -49,6 +50,8 @@ from concordat.protocol.messages import (
     Release,
 )
 from concordat.protocol.order import Order, OrderStatus, order_id, payment_digest
+from concordat.storage.index.query import Page
+from concordat.storage.index.rows import OrderEntry
 from concordat.storage.journal import Journal
 
 __all__ = ["Orders", "PlacedOrder", "default_window"]
@@ -86,11 +89,13 @@ class Orders:
         *,
         providers: Callable[[], Sequence[ProviderLink]],
         pump: Callable[[], object],
+        index: Search,
     ) -> None:
         self.ledger = ledger
         self.registry = registry
         self.records = records
         self.pump = pump
+        self.index = index
         self.public = public
         self._keyring = keyring
         self._journal = journal
@@ -273,6 +278,32 @@ class Orders:
     def all(self) -> list[PlacedOrder]:
         """Every order placed from here, oldest first."""
         return [self.get(OrderId(from_hex(key))) for key, _, _ in self._journal.items("order")]
+
+    def find(
+        self,
+        *,
+        client: Address | None = None,
+        provider: Address | None = None,
+        model: PublishedModel | bytes | None = None,
+        status: OrderStatus | Sequence[OrderStatus] = (),
+        since: Timestamp | None = None,
+        until: Timestamp | None = None,
+        newest_first: bool = True,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[OrderEntry]:
+        """Orders of everybody that were accepted so far, from the index; see `Search.orders`."""
+        return self.index.orders(
+            client=client,
+            provider=provider,
+            model=None if model is None else _model_id(model),
+            status=status,
+            since=since,
+            until=until,
+            newest_first=newest_first,
+            limit=limit,
+            after=after,
+        )
 
     def signer_of(self, order: Order, client: str) -> Signer:
         """The account of that name; `InputError` ``NotClient`` if it did not place the order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from concordat.chain.ledger import EvmLedger
@@ -40,14 +40,21 @@ class Search:
 
     Parameters
     ----------
-    indexer : Indexer
-        Keeps the index up to date.
+    indexer : callable
+        Opens the index, with what keeps it up to date; called when something is asked for the first time.
     follow : bool
         Whether questions read on first; not if a process of its own does.
     """
 
-    def __init__(self, indexer: Indexer, *, follow: bool = True) -> None:
-        self._indexer, self._follow = indexer, follow
+    def __init__(self, indexer: Callable[[], Indexer], *, follow: bool = True) -> None:
+        self._open, self._follow = indexer, follow
+        self._opened: Indexer | None = None
+
+    @property
+    def _indexer(self) -> Indexer:
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
 
     @property
     def index(self) -> ChainIndex:
@@ -65,8 +72,10 @@ class Search:
         return self.update(report)
 
     def close(self) -> None:
-        """Let go of the database."""
-        self.index.close()
+        """Let go of the database; the next question opens it again."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.index.close()
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
@@ -167,13 +176,16 @@ class Search:
             self.update()
 
 
-def open_search(ledger: Ledger, home: Home | None) -> Search:
-    """The index of a ledger's market, in its home or in memory."""
-    if not isinstance(ledger, EvmLedger):
-        return Search(LedgerIndexer(ledger, ChainIndex(None, ledger.domain)))
-    place = home.index if home is not None else None
-    index = ChainIndex(place, ledger.domain, start=ledger.deployment.block)
-    return Search(ChainIndexer(ledger, index))
+def open_search(ledger: Ledger, home: Home | None, *, follow: bool = True) -> Search:
+    """The index of a ledger's market, in its home or in memory; opened when something is asked."""
+
+    def indexer() -> Indexer:
+        if not isinstance(ledger, EvmLedger):
+            return LedgerIndexer(ledger, ChainIndex(None, ledger.domain))
+        place = home.index if home is not None else None
+        return ChainIndexer(ledger, ChainIndex(place, ledger.domain, start=ledger.deployment.block))
+
+    return Search(indexer, follow=follow)
 
 
 def _given(**columns: Any) -> Mapping[str, bytes | int]:

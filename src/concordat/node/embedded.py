@@ -23,6 +23,7 @@ from concordat.client.providers import ProviderLink, Quote
 from concordat.client.public import PublicData
 from concordat.client.records import Records
 from concordat.client.registry import ArtifactLedger, Registry
+from concordat.client.search import open_search
 from concordat.client.steward_book import StewardBook
 from concordat.node.challenger import Challenger
 from concordat.node.keeper import Keeper
@@ -240,6 +241,7 @@ class EmbeddedMarket:
             records,
             providers=self._links,
             pump=self.pump,
+            index=open_search(ledger, self.home),
         )
         return Network(
             ledger=ledger,
