@@ -353,7 +353,9 @@ class GraphBuilder:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def emit(self, op: Op, shape: tuple[int, int], out_type: ElementType | None, **fields: Any) -> Ref:
+    def emit(
+        self, op: Op, shape: tuple[int, int], out_type: ElementType | None, *, n: int | None = None, **fields: Any
+    ) -> Ref:
         """Append a node whose region has that shape: what every operation above ends in.
 
         Parameters
@@ -364,25 +366,31 @@ class GraphBuilder:
             Rows and columns of its elements.
         out_type : ElementType or None
             How they are stored; the smallest type that holds them if left out.
+        n : int, optional
+            How many elements there are, if the last row breaks off; the result is then one row.
         **fields
             The node's other fields (operands, ``k``, ``shift`` …), as of `Node`.
         """
-        kind = self._smallest_type(op, shape, fields) if out_type is None else out_type
-        node = self._node(op, shape, kind, fields)
+        kind = self._smallest_type(op, shape, fields, n) if out_type is None else out_type
+        node = self._node(op, shape, kind, fields, n)
         interval = self._analysis.append(node)
         self._nodes.append(node)
         self._end = node.start + node.words
-        rows, cols = shape
+        rows, cols = shape if n is None else (1, n)
         return Ref(space=Space.TRACE, type=kind, start=node.start, rows=rows, cols=cols, row=cols, interval=interval)
 
-    def _node(self, op: Op, shape: tuple[int, int], kind: ElementType, fields: dict[str, Any]) -> Node:
-        n = shape[0] * shape[1]
+    def _node(
+        self, op: Op, shape: tuple[int, int], kind: ElementType, fields: dict[str, Any], n: int | None = None
+    ) -> Node:
+        n = shape[0] * shape[1] if n is None else n
         words = words_needed(n, kind)
         cols = 1 if op is Op.INPUT else shape[1]
         return Node(op=op, out_type=kind, start=align(self._end, words), leaves=words, n=n, cols=cols, **fields)
 
-    def _smallest_type(self, op: Op, shape: tuple[int, int], fields: dict[str, Any]) -> ElementType:
-        return ElementType.holding(*self._analysis.interval(self._node(op, shape, ElementType.I64, fields)))
+    def _smallest_type(
+        self, op: Op, shape: tuple[int, int], fields: dict[str, Any], n: int | None = None
+    ) -> ElementType:
+        return ElementType.holding(*self._analysis.interval(self._node(op, shape, ElementType.I64, fields, n)))
 
     def _region_of(self, ref: Ref) -> int | None:
         """Index of the node whose whole region a view is."""

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from concordat.primitives.errors import ModelError
 
-__all__ = ["MAX_CONSTANT", "Array", "read_tensor"]
+__all__ = ["MAX_CONSTANT", "MAX_ROW_ELEMENTS", "Array", "read_tensor"]
 
 Array = NDArray[Any]
 """Any numpy array: floats, whole numbers, booleans, or text as objects."""
 
 MAX_CONSTANT = 1 << 24
 """Most elements of one constant."""
+MAX_ROW_ELEMENTS = 1 << 20
+"""Most elements that one row of one tensor may have."""
 _TYPES: dict[int, tuple[str, str]] = {
     onnx.TensorProto.FLOAT: ("<f4", "float_data"),
     onnx.TensorProto.DOUBLE: ("<f8", "double_data"),
@@ -24,6 +26,7 @@ _TYPES: dict[int, tuple[str, str]] = {
     onnx.TensorProto.INT32: ("<i4", "int32_data"),
     onnx.TensorProto.BOOL: ("?", "int32_data"),
     onnx.TensorProto.UINT8: ("u1", "int32_data"),
+    onnx.TensorProto.INT8: ("i1", "int32_data"),
 }
 
 
@@ -59,7 +62,7 @@ def read_tensor(tensor: onnx.TensorProto) -> Array:
         raise ModelError(
             f"{label!r} has the element type {tensor.data_type}.",
             code="Unsupported",
-            hint="Constants are float, double, int64, int32, uint8, bool or string.",
+            hint="Constants are float, double, int64, int32, int8, uint8, bool or string.",
         )
     array = _numbers(tensor, label, count)
     if array.dtype.kind == "f" and np.isnan(array).any():

@@ -18,7 +18,7 @@ from concordat.primitives.errors import ModelError
 
 __all__ = ["MAX_ROW_TOTAL", "evaluate", "operator_of"]
 
-MAX_ROW_TOTAL = 1 << 20
+MAX_ROW_TOTAL = 1 << 23
 """Most elements of all tensors of one row together."""
 
 

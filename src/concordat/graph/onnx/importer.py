@@ -32,14 +32,17 @@ from concordat.graph.onnx.rewrite import rewrite
 from concordat.graph.onnx.views import InputView, LabelView, RegionView
 from concordat.graph.schema import ModelSchema, OutputSchema, Rows, Score
 from concordat.primitives.errors import ModelError
-from concordat.protocol.execution import MAX_OUTPUT_BYTES
 
 __all__ = ["ImportedModel", "import_onnx"]
 
 MAX_CALIBRATION = 2_048
 """Calibration rows that are looked at; of more, evenly spaced ones."""
 
+MAX_SCORES = 1 << 14
+"""Most numbers of an output."""
+
 _CALIBRATION_ELEMENTS = 1 << 26
+_FEWEST_ROWS = 8
 _MARGIN = 0.05
 """Share of the tolerance that coarse weights may use up, since other rows are never quite like these."""
 
@@ -177,8 +180,15 @@ def _thinned(plan: InputPlan, most: int) -> InputPlan:
 def _samples(model: OnnxModel, plan: InputPlan) -> tuple[InputPlan, dict[str, Array]]:
     """Calibration rows, as many as memory allows, and float values of all tensors on them."""
     one = evaluate(model, raw_feeds(plan.feeds, plan.names, _thinned(plan, 1).rows))
+    scores = sum(one[name].size // max(len(one[name]), 1) for name in model.outputs if one[name].ndim)
+    if scores > MAX_SCORES:
+        raise ModelError(
+            f"The output has {scores} numbers, more than {MAX_SCORES}.",
+            code="OutputTooLarge",
+            hint="Export the label, or the most likely classes only.",
+        )
     total = sum(one[name].size for node in model.nodes for name in node.outputs if name)
-    plan = _thinned(plan, min(MAX_CALIBRATION, max(_CALIBRATION_ELEMENTS // max(total, 1), 16)))
+    plan = _thinned(plan, min(MAX_CALIBRATION, max(_CALIBRATION_ELEMENTS // max(total, 1), _FEWEST_ROWS)))
     samples = evaluate(model, raw_feeds(plan.feeds, plan.names, plan.rows))
     for name in model.outputs:
         values = samples[name]
@@ -242,12 +252,6 @@ def _outputs(lowering: Lowering) -> _Outputs:
         width = lowering.values[name].n  # type: ignore[union-attr]
         names = _score_names(name, width, classes if len(scores) == 1 else ())
         steps += [Score(name=score, step=_step(lowering.samples[name], bool(labels))) for score in names]
-    if len(steps) * 4 + 4 > MAX_OUTPUT_BYTES:
-        raise ModelError(
-            f"The output has {len(steps)} scores, more than {MAX_OUTPUT_BYTES} bytes.",
-            code="OutputTooLarge",
-            hint="Export the label, or the most likely classes only.",
-        )
     return _Outputs(
         label=labels[0] if labels else None,
         labels=tuple(_plain_class(c) for c in classes),

@@ -15,7 +15,7 @@ import numpy as np
 from concordat.graph.builder import GraphBuilder, Ref
 from concordat.graph.onnx.views import Places, RegionView
 
-__all__ = ["Pattern", "matrix", "pattern", "side_by_side"]
+__all__ = ["Pattern", "matrix", "pattern", "side_by_side", "stepped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +30,19 @@ class Pattern:
 
 def matrix(builder: GraphBuilder, view: RegionView, rows: int, cols: int) -> Ref:
     """The view's integers as rows × cols: steps through the region where the index allows, else a gathered copy."""
+    return stepped(view, rows, cols) or builder.gather(view.region, view.index.reshape(rows, cols))
+
+
+def stepped(view: RegionView, rows: int, cols: int) -> Ref | None:
+    """The view's integers as rows × cols, if equal steps through the region reach them."""
     index = view.index.reshape(rows, cols)
     row = int(index[1, 0] - index[0, 0]) if rows > 1 else 0
     col = int(index[0, 1] - index[0, 0]) if cols > 1 else 0
-    if row >= 0 and col >= 0 and _stepped(index, row, col):
-        step = view.region.col
-        base = view.region.base + int(index[0, 0]) * step
-        return replace(view.region, rows=rows, cols=cols, base=base, row=row * step, col=col * step)
-    return builder.gather(view.region, index)
+    if row < 0 or col < 0 or not _stepped(index, row, col):
+        return None
+    step = view.region.col
+    base = view.region.base + int(index[0, 0]) * step
+    return replace(view.region, rows=rows, cols=cols, base=base, row=row * step, col=col * step)
 
 
 def _stepped(index: Places, row: int, col: int) -> bool:

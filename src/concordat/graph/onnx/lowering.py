@@ -21,11 +21,13 @@ from concordat.graph.onnx import curves
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.evaluate import evaluate, operator_of
 from concordat.graph.onnx.feeds import grid_feeds
+from concordat.graph.onnx.images import Frame
 from concordat.graph.onnx.inference import InputPlan
 from concordat.graph.onnx.layout import matrix
 from concordat.graph.onnx.quantise import Precision, as_region, decision_grid, narrow
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 from concordat.graph.onnx.views import Floats, InputView, LabelView, Places, RegionView, Value, View
+from concordat.graph.onnx.windows import Margin
 from concordat.primitives.errors import ModelError
 
 __all__ = ["Lowering"]
@@ -56,6 +58,14 @@ class Lowering:
     """Regions that hold a sigmoid or softmax, and its argument."""
     totals: dict[Ref, RegionView] = field(default_factory=dict)
     """Regions that hold the sum of a row, and the row."""
+    frames: dict[Ref, Frame] = field(default_factory=dict)
+    """Regions that hold an image, and where in them it lies."""
+    zeros: dict[ElementType, Ref] = field(default_factory=dict)
+    """Elements that are zero, by type."""
+    margins: dict[str, Margin] | None = None
+    """Zeros that are wanted around images, once they are known."""
+    grids: dict[str, Floats] = field(default_factory=dict)
+    """Constants that the file itself quantises, and their steps."""
 
     def __post_init__(self) -> None:
         width = sum(column.count for column in self.plan.columns)

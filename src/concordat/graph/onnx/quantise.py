@@ -22,10 +22,14 @@ from concordat.primitives.errors import ModelError
 if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
-__all__ = ["Precision", "as_region", "decision_grid", "dense", "narrow", "rescale"]
+__all__ = [
+    "HEADROOM", "Precision", "as_region", "decision_grid", "dense", "fixed_point", "narrow", "rescale", "weight_steps",
+]  # fmt: skip
 
 HEADROOM = {ElementType.I8: 1.25, ElementType.I16: 2.0}
 """How far beyond the calibrated range an activation may go before it saturates."""
+_FEWEST_STEPS = 500
+"""Steps that the greatest weight keeps when sums are made to fit 32 bits."""
 _MULTIPLIER = float(1 << 30)
 _PRODUCT = float(1 << 61)
 
@@ -87,19 +91,7 @@ def _affine(
         interval = view.region.interval
         if lo <= interval.low and interval.high <= hi:
             return view.region
-    magnitude = max(view.region.interval.magnitude, 1)
-    largest = float(np.abs(ratio).max())
-    reach = magnitude * largest + float(np.abs(shifted).max()) + 1
-    room = min(_MULTIPLIER / max(largest, 2.0**-40), _PRODUCT / reach)
-    shift = min(int(np.floor(np.log2(room))), 62) if room >= 1 else -1
-    if shift < 0:
-        raise ModelError(
-            "A layer's numbers spread over more than 61 bits.",
-            code="RangeTooWide",
-            hint="Scale the inputs (StandardScaler) or widen the calibration data.",
-        )
-    factors = np.rint(ratio * 2.0**shift).astype(np.int64)
-    summands = np.rint(shifted * 2.0**shift).astype(np.int64)
+    factors, summands, shift = fixed_point(view.region.interval.magnitude, ratio, shifted)
     same_factor, same_summand = bool((factors == factors[0]).all()), bool((summands == summands[0]).all())
     found = pattern(view.index, (factors, summands))
 
@@ -118,6 +110,56 @@ def _affine(
         hi=hi,
         out_type=kind,
     ).reshape(1, view.n)
+
+
+def fixed_point(magnitude: int, ratio: Floats, shifted: Floats) -> tuple[Places, Places, int]:
+    """Multipliers, summands and shift for ``ratio * q + shifted`` of integers of at most that magnitude.
+
+    Raises
+    ------
+    ModelError
+        ``RangeTooWide`` if no shift leaves every step within its bounds.
+    """
+    magnitude = max(magnitude, 1)
+    largest = float(np.abs(ratio).max())
+    reach = magnitude * largest + float(np.abs(shifted).max()) + 1
+    room = min(_MULTIPLIER / max(largest, 2.0**-40), _PRODUCT / reach)
+    shift = min(int(np.floor(np.log2(room))), 62) if room >= 1 else -1
+    if shift < 0:
+        raise ModelError(
+            "A layer's numbers spread over more than 61 bits.",
+            code="RangeTooWide",
+            hint="Scale the inputs (StandardScaler) or widen the calibration data.",
+        )
+    factors = np.rint(ratio * 2.0**shift).astype(np.int64)
+    return factors, np.rint(shifted * 2.0**shift).astype(np.int64), shift
+
+
+def weight_steps(lowering: Lowering, name: str, weights: Floats, magnitude: int | None = None) -> tuple[Places, Floats]:
+    """Weights as whole numbers, symmetric, with what a step of each output is worth.
+
+    Parameters
+    ----------
+    lowering : Lowering
+    name : str
+        The constant that they come from; if the file quantises it, its own steps are kept.
+    weights : array
+        The outputs are the first axis.
+    magnitude : int, optional
+        Greatest magnitude of what they are multiplied with: steps are a little coarser where sums then fit 32 bits.
+    """
+    flat = weights.reshape(len(weights), -1)
+    known = lowering.grids.get(name)
+    if known is not None and known.size in (1, len(flat)):
+        unit = np.broadcast_to(known.ravel(), (len(flat),)).astype(np.float64)
+    else:
+        largest = np.abs(flat).max(axis=1)
+        unit = np.where(largest > 0, largest, 1.0) / lowering.precision.weights.maximum
+        if magnitude is not None:
+            room = (ElementType.I32.maximum - magnitude * flat.shape[1]) / max(magnitude, 1)
+            coarser = np.abs(flat).sum(axis=1) / max(room, 1.0)
+            unit = np.where(coarser * _FEWEST_STEPS <= largest, np.maximum(unit, coarser), unit)
+    return np.rint(flat / unit[:, None]).astype(np.int64).reshape(weights.shape), unit
 
 
 def as_region(lowering: Lowering, view: View) -> RegionView:

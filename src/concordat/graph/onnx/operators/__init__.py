@@ -8,6 +8,7 @@ from __future__ import annotations
 from concordat.graph.onnx.operators import (
     activations,
     arithmetic,
+    convolution,
     dense,
     encoders,
     functions,
@@ -16,6 +17,8 @@ from concordat.graph.onnx.operators import (
     logic,
     lookups,
     normalise,
+    pooling,
+    rectifiers,
     recurrent,
     reductions,
     runs,
@@ -30,6 +33,7 @@ __all__ = ["OPERATORS"]
 OPERATORS: dict[str, Operator] = {
     **activations.OPERATORS,
     **arithmetic.OPERATORS,
+    **convolution.OPERATORS,
     **dense.OPERATORS,
     **encoders.OPERATORS,
     **functions.OPERATORS,
@@ -38,6 +42,8 @@ OPERATORS: dict[str, Operator] = {
     **logic.OPERATORS,
     **lookups.OPERATORS,
     **normalise.OPERATORS,
+    **pooling.OPERATORS,
+    **rectifiers.OPERATORS,
     **recurrent.OPERATORS,
     **reductions.OPERATORS,
     **runs.OPERATORS,

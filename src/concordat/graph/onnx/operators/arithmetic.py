@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from concordat.graph.elements import ElementType
+from concordat.graph.onnx.blend import blend_images, gate_channels, gates_channels, same_images
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.elementwise import plus, product, wide, wide_tensor
 from concordat.graph.onnx.operators.functions import lower_reciprocal
@@ -76,6 +77,8 @@ def _lower_sum(sign: int) -> Callable[[Lowering, OnnxNode, Sequence[Value]], lis
         if isinstance(y, np.ndarray):
             left = spread_view(lowering, node, 0, lowering.numbers(node, x))
             return [left.affine(1.0, sign * per_element(lowering, node, y))]
+        if same_images(lowering, node):
+            return [blend_images(lowering, node, [lowering.numbers(node, value) for value in values], sign)]
         pair = [as_region(lowering, lowering.numbers(node, value)) for value in values]
         a, b = (repeated(lowering, node, place, view) for place, view in enumerate(pair))
         reach = max(lowering.reach(name) for name in (*node.inputs, node.outputs[0]))
@@ -92,6 +95,12 @@ def _lower_product(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) 
     if isinstance(y, np.ndarray):
         place = 0 if x is values[0] else 1
         return [spread_view(lowering, node, place, view).affine(per_element(lowering, node, y), 0.0)]
+    views = [lowering.numbers(node, value) for value in values]
+    gate = gates_channels(lowering, node)
+    if gate is not None:
+        return [gate_channels(lowering, node, views, gate)]
+    if same_images(lowering, node):
+        return [blend_images(lowering, node, views, None)]
     factors = []
     for at, (value, name) in enumerate(zip(values, node.inputs, strict=True)):
         factor = wide_tensor(lowering, lowering.numbers(node, value), name)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from concordat.graph.onnx.constants import Array
+from concordat.graph.onnx.constants import MAX_ROW_ELEMENTS, Array
 from concordat.graph.onnx.reader import OnnxNode
 from concordat.graph.onnx.views import Value
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
 __all__ = ["MAX_ROW_ELEMENTS", "Evaluate", "Lower", "Operator"]
-
-MAX_ROW_ELEMENTS = 1 << 16
-"""Most elements that one row of one tensor may have."""
 
 Evaluate = Callable[[OnnxNode, Sequence[Array]], Sequence[Array]]
 """Float meaning: node and inputs (batch first; constants as they are), to outputs."""

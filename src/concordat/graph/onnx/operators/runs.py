@@ -9,7 +9,7 @@ import numpy as np
 
 from concordat.graph.onnx.chains import CURVE
 from concordat.graph.onnx.constants import Array
-from concordat.graph.onnx.operators import activations, arithmetic, functions, logic, shapes
+from concordat.graph.onnx.operators import activations, arithmetic, functions, logic, rectifiers, shapes
 from concordat.graph.onnx.operators.functions import lower_curve
 from concordat.graph.onnx.operators.registry import Operator
 from concordat.graph.onnx.reader import OnnxNode
@@ -25,6 +25,7 @@ _PARTS: dict[str, Operator] = {
     **arithmetic.OPERATORS,
     **functions.OPERATORS,
     **logic.OPERATORS,
+    **rectifiers.OPERATORS,
     **shapes.OPERATORS,
 }
 
