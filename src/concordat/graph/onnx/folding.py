@@ -45,7 +45,8 @@ def _folded(node: OnnxNode, constants: Mapping[str, Array]) -> Sequence[Array] |
             found = _MOVES[node.op](node, inputs) if node.op in _MOVES else OPERATORS[node.op].evaluate(node, inputs)
     except (ModelError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError):
         return None
-    return None if any(np.isnan(x).any() for x in found if x.dtype.kind == "f") else found
+    arrays = [np.asarray(x) for x in found]
+    return None if any(np.isnan(x).any() for x in arrays if x.dtype.kind == "f") else arrays
 
 
 def _reshape(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:

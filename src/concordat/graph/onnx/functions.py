@@ -120,13 +120,14 @@ def _octaves(low: float, high: float, least: int) -> int:
 
 
 def _steps(octaves: int, least: int) -> list[int]:
-    """Powers of two that add up to any number of doublings that may be needed, the greatest first."""
-    step = least
+    """Doublings to try one after another, so that any number that may be needed is made: each halves what is left."""
+    left = -(-(octaves - least) // least)
     found: list[int] = []
-    while sum(found) + least < octaves:
-        found.append(step)
-        step *= 2
-    return found[::-1]
+    while left > 0:
+        step = (left + 2) // 2
+        found.append(step * least)
+        left = max(step - 1, left - step)
+    return found
 
 
 def _positive(lowering: Lowering, view: RegionView, unit: float, octaves: int) -> Ref:

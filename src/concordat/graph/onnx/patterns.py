@@ -43,7 +43,7 @@ def finite(model: OnnxModel) -> OnnxModel:
                 code="NotFinite",
                 hint="Train again; check the training data for gaps and the learning rate.",
             )
-        constants[name] = np.nan_to_num(array, posinf=_MASK, neginf=-_MASK).astype(array.dtype)
+        constants[name] = np.asarray(np.clip(array, -_MASK, _MASK))
     return replace(model, constants=constants)
 
 

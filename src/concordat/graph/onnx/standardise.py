@@ -27,8 +27,9 @@ __all__ = ["standardise"]
 _CENTRED = 1 << 22
 _ROOT = 1 << 36
 _FACTORS = 1 << 29
-_BEYOND = 4.0
-"""How far beyond the calibrated range a variance may go."""
+_ABOVE = 4.0
+_BELOW = 64.0
+"""How far above and below the calibrated range a variance may go."""
 
 
 def standardise(lowering: Lowering, view: RegionView, sample: Floats, epsilon: float) -> RegionView:
@@ -50,7 +51,8 @@ def standardise(lowering: Lowering, view: RegionView, sample: Floats, epsilon: f
     grid = decision_grid(lowering, view, max(float(np.abs(sample).max()), 1e-9))
     centred = _centred(lowering, row_wise(lowering, grid, rows), float(grid.scale[0]), float(np.abs(deviations).max()))
     total = RegionView.of(_squares(builder, centred.region.reshape(rows, width)), centred.scale[0] ** 2 / width)
-    low, high = max(float(variances.min()), 1e-30) / _BEYOND, max(float(variances.max()), 1e-30) * _BEYOND
+    high = max(float(variances.max()), 1e-30) * _ABOVE
+    low = min(max(float(variances.min()) / _BELOW, epsilon, high * 2.0**-30), high / 4)
     root = power(lowering, total.affine(1.0, epsilon), -0.5, low, high)
     reach = float((np.abs(deviations) / np.sqrt(variances)[..., None]).max())
     unit = 2.0 ** (np.ceil(np.log2(max(reach, 1e-9))) + 2 - 30)

@@ -28,8 +28,6 @@ def _matmul(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
     x, y = inputs
     if x.dtype.kind != "f" or y.dtype.kind != "f":
         raise node.refuse("only floats are multiplied")
-    if x.ndim == 2 and y.ndim > 2:
-        raise node.refuse("it mixes the rows of a batch", code="UnsupportedOperator")
     batch = math.prod(np.broadcast_shapes(x.shape[:-2], y.shape[:-2]))
     check_size(node, (1, batch * x.shape[-2] * y.shape[-1] // max(len(x), len(y))))
     return [np.asarray(np.matmul(x, y))]
@@ -82,7 +80,8 @@ def _constant_batch(lowering: Lowering, node: OnnxNode, values: Sequence[Value])
     constant = values[1 - at]
     assert isinstance(constant, np.ndarray)  # by the choice of `at`
     shape = lowering.row_shape(node.inputs[at])
-    if (len(constant) != 1 and constant.ndim > len(shape)) or (at == 1 and len(shape) < 2):
+    deep = constant.ndim - len(shape)
+    if deep > 1 or (deep == 1 and len(constant) != 1) or (at == 1 and len(shape) < 2):
         raise node.refuse("it mixes the rows of a batch", code="UnsupportedOperator")
     view = narrow_whole(lowering, lowering.numbers(node, values[at]), node.inputs[at])
     matrix = constant.reshape(constant.shape[max(constant.ndim - len(shape), 0) :]).astype(np.float64)
