@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
@@ -27,6 +25,7 @@ from concordat.client.public import PublicData
 from concordat.node.challenger import Challenger
 from concordat.node.embedded import STAKE
 from concordat.node.keeper import Keeper
+from concordat.node.log_keys import log_signers
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps
 from concordat.node.provider import Provider, Terms
@@ -36,16 +35,13 @@ from concordat.node.steward import StewardNode
 from concordat.primitives.encoding import checksum_address, to_hex
 from concordat.primitives.errors import InputError
 from concordat.primitives.units import usd
-from concordat.protocol.checkpoint import NoteSigner
 from concordat.storage.files import write_file
 from concordat.storage.journal import Journal
 from concordat.storage.log import TransparencyLog
 
-__all__ = ["ROLES", "log_signer", "node"]
+__all__ = ["ROLES", "node"]
 
 ROLES = ("provider", "challenger", "keeper", "steward")
-LOG_ORIGIN = "concordat.local/log"
-"""Origin of a home's log unless its key was made for another."""
 
 
 @click.group()
@@ -144,7 +140,7 @@ def _challenger(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
 
 def _keeper(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
     signer = place.keyring.signer(place.name)
-    log = TransparencyLog(place.home.open_log(exclusive=True), log_signer(place.home))
+    log = TransparencyLog(place.home.open_log(exclusive=True), log_signers(place.home))
     anchors = EvmAnchors(place.ledger, log_id(signer.address), signer)
     write_file(place.home.log_owner, to_hex(signer.address).encode())
     keeper = Keeper(place.ledger, place.journal, place.outbox)
@@ -158,15 +154,3 @@ def _steward(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
     account = network.keyring.signer(place.name).address
     node = StewardNode(place.ledger, place.journal, network.stewards, account)
     return {place.name: node}, network.close
-
-
-def log_signer(home: Home) -> NoteSigner:
-    """The log's key: made once, readable by its owner only."""
-    path: Path = home.keys / "log.seed"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, secrets.token_bytes(32))
-        path.chmod(0o600)
-    signer = NoteSigner.from_seed(LOG_ORIGIN, path.read_bytes())
-    write_file(home.log_key, (signer.key.encode() + "\n").encode())
-    return signer

@@ -75,12 +75,12 @@ def evm_ledger(
 def log_reader(home: Home) -> LogReader:
     """The home's transparency log."""
     try:
-        key = NoteKey.parse(home.log_key.read_text().strip())
+        keys = [NoteKey.parse(line) for line in home.log_key.read_text().split()]
     except OSError as error:
         raise ConfigurationError(
             "This home has no transparency log yet.", code="NoLog", hint="Start a keeper: concordat node run keeper"
         ) from error
-    return LogReader(home.open_log().read, key)
+    return LogReader(home.open_log().read, keys)
 
 
 def known_providers(home: Home, ledger: EvmLedger) -> Callable[[], list[HttpProvider]]:

@@ -62,9 +62,11 @@ class Records:
 
     def trust_root(self) -> TrustRoot:
         """Trust root of this network: give it to verifiers by another way than the bundles."""
-        anchors = self._anchors()
+        anchors, statements = self._anchors(), self.log.statements()
         return TrustRoot(
-            log_keys=(self.log.key,),
+            log_keys=self.log.keys,
+            require="all",
+            recovery_keys=statements[-1].statement.recovery if statements else (),
             chain_id=self._ledger.domain.chain_id,
             market=self._ledger.domain.market,
             token=self._ledger.token_domain.token,

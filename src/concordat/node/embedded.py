@@ -27,13 +27,13 @@ from concordat.client.search import open_search
 from concordat.client.steward_book import StewardBook
 from concordat.node.challenger import Challenger
 from concordat.node.keeper import Keeper
+from concordat.node.log_keys import signers_of_seeds
 from concordat.node.outbox import Outbox
 from concordat.node.provider import Provider, Terms
 from concordat.node.recorder import Recorder
 from concordat.node.seals import SealKeys
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, ModelId, OrderId, Seconds, usd
-from concordat.protocol.checkpoint import NoteSigner
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.verification import AnchoredRoot
 from concordat.storage.content import ContentStore
@@ -42,7 +42,6 @@ from concordat.storage.log import TransparencyLog
 
 __all__ = ["Backend", "EmbeddedMarket", "EmbeddedProvider"]
 
-LOG_ORIGIN = "concordat.local/log"
 """Origin of the log of an embedded market."""
 STAKE = usd("500")
 """What embedded providers and challengers put into the vault."""
@@ -155,7 +154,7 @@ class EmbeddedMarket:
         self._journals: list[Journal] = []
         self.log = TransparencyLog(
             self.home.open_log(exclusive=True),
-            NoteSigner.from_seed(LOG_ORIGIN, keccak256(b"concordat embedded log key")),
+            signers_of_seeds(keccak256(b"concordat embedded log key"), keccak256(b"embedded log key, lattice")),
         )
         self.keeper = Keeper(backend.ledger, *self._tools("keeper"))
         self.recorder = Recorder(

@@ -25,8 +25,8 @@ from concordat.client.home import Home
 from concordat.client.offer import Offer
 from concordat.client.public import PublicData
 from concordat.node.challenger import Challenger
-from concordat.node.embedded import LOG_ORIGIN
 from concordat.node.keeper import Keeper
+from concordat.node.log_keys import LOG_ORIGIN
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper
 from concordat.node.provider import Provider, Terms
