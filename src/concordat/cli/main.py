@@ -13,6 +13,7 @@ from concordat.cli.artifact import artifact
 from concordat.cli.demo import demo
 from concordat.cli.deploy import deploy
 from concordat.cli.effect import effect
+from concordat.cli.index import index
 from concordat.cli.node import node
 from concordat.cli.order import order
 from concordat.cli.output import command_errors
@@ -35,6 +36,7 @@ The story, and the commands that tell it:
   order      buy a decision, and wait for it
   node       run a provider, a challenger, a keeper or a steward's node
   record     read the transparency log
+  index      search what happened on the chain
   effect     let numbers on chain follow a model
   verify     check one decision, offline
 
@@ -76,5 +78,20 @@ def completion(shell: str) -> None:
     click.echo(kind(main, {}, "concordat", "_CONCORDAT_COMPLETE").source())
 
 
-for command in (account, artifact, demo, deploy, down, effect, node, order, record, reputation, standards, up, verify):
+for command in (
+    account,
+    artifact,
+    demo,
+    deploy,
+    down,
+    effect,
+    index,
+    node,
+    order,
+    record,
+    reputation,
+    standards,
+    up,
+    verify,
+):
     main.add_command(command)

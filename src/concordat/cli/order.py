@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from concordat.cli.connect import connect
+from concordat.cli.order_list import order_list
 from concordat.cli.output import Speaker, command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.decision import Decision
@@ -119,18 +120,6 @@ def release(identity: str) -> None:
     speaker_of(context).result({"order": identity, "released": True}, "released")
 
 
-@order.command("list")
-@command_errors
-def list_() -> None:
-    """Orders placed from here."""
-    context = click.get_current_context()
-    speaker = speaker_of(context)
-    with connect(context.find_object(Settings) or Settings()) as network:
-        found = [(to_hex(o.id), o.status.name.lower(), show_usd(o.order.price)) for o in network.orders.all()]
-    data = [{"order": a, "status": b, "price": c} for a, b, c in found]
-    speaker.result(data, lambda: speaker.table("Orders", ("order", "status", "price"), found))
-
-
 @order.command()
 @click.argument("identity")
 @command_errors
@@ -149,6 +138,9 @@ def show(identity: str) -> None:
     kinds = sorted(kind.word for kind in kinds_in(state.gathered))
     data = {"order": identity, "status": state.status.name.lower(), "gathered": kinds, "events": events}
     speaker.result(data, lambda: speaker.table(f"Order {state.status.name.lower()}", ("event", "block"), events))
+
+
+order.add_command(order_list)
 
 
 def _row(row: str | None, file: Path | None) -> Any:

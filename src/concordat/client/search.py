@@ -16,7 +16,7 @@ from concordat.protocol.ledger import Ledger
 from concordat.protocol.order import OrderStatus
 from concordat.storage.index.chain_index import ChainIndex
 from concordat.storage.index.happening import DisputeStatus
-from concordat.storage.index.query import Page, Query, find_page
+from concordat.storage.index.query import MOST, Page, Query, find_page
 from concordat.storage.index.rows import (
     AgentEntry,
     ArtifactEntry,
@@ -166,8 +166,21 @@ class Search:
         rows = self.index.database.fetch(ACCOUNT, [bytes(account)])
         return Amount(int(rows[0][1]) if rows else 0)
 
+    def differences(self, ledger: Ledger, *, sample: int) -> list[OrderId]:
+        """Orders that are otherwise on the ledger than in the index, among some of the oldest and of the newest."""
+        self._read_on()
+        size = max(1, min(sample, MOST))
+        found: dict[OrderId, OrderEntry] = {}
+        for newest_first in (False, True):
+            query = Query(table=ORDER, newest_first=newest_first, limit=size)
+            found |= {entry.id: entry for entry in self._found(query, None, OrderEntry).items}
+        return [name for name, entry in found.items() if _differs(entry, ledger)]
+
     def _page(self, query: Query, after: str | None, kind: type[Entry]) -> Page[Entry]:
         self._read_on()
+        return self._found(query, after, kind)
+
+    def _found(self, query: Query, after: str | None, kind: type[Entry]) -> Page[Entry]:
         rows, cursor = find_page(self.index.database, query, after=after)
         return Page(items=tuple(cast(Entry, entry_of(query.table, row)) for row in rows), next=cursor)
 
@@ -186,6 +199,16 @@ def open_search(ledger: Ledger, home: Home | None, *, follow: bool = True) -> Se
         return ChainIndexer(ledger, ChainIndex(place, ledger.domain, start=ledger.deployment.block))
 
     return Search(indexer, follow=follow)
+
+
+def _differs(entry: OrderEntry, ledger: Ledger) -> bool:
+    """Whether the ledger says otherwise of an order: its status, when it ended or can end, how it was settled."""
+    state = ledger.state(entry.id)
+    if state.status is not entry.status:
+        return True
+    if entry.status is OrderStatus.PAID and state.gathered != entry.gathered:
+        return True
+    return entry.ended is not None and state.until != entry.ended.time
 
 
 def _given(**columns: Any) -> Mapping[str, bytes | int]:
