@@ -9,7 +9,7 @@ from concordat.zk.field import K, read_base, read_elements
 
 __all__ = ["MAX_PROOF_BYTES", "ProofReader"]
 
-MAX_PROOF_BYTES = 4 << 20
+MAX_PROOF_BYTES = 16 << 20
 """Longest proof that is looked at."""
 
 
