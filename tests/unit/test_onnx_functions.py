@@ -147,6 +147,8 @@ NETWORKS: dict[str, bytes] = {
     "minimum": signed(n("Neg", "h", "g"), n("Min", "h g", "y")),
     "sum-of-three": signed(n("Neg", "h", "g"), n("Sum", "h g h", "y")),
     "mean-of-two": signed(n("Abs", "h", "g"), n("Mean", "h g", "y")),
+    "top-one": signed(n("TopK", "h one", "y i", axis=-1)),
+    "least-one": signed(n("TopK", "h one", "y i", axis=1, largest=0)),
     "sign": network(n("Sub", "x k", "g"), n("Sign", "g", "y"), k=f(0.0005)),
     "product-of-activations": folded(n("Transpose", "h", "g", perm=[0, 2, 1]), n("MatMul", "h g", "y")),
     "rows-times-constant": folded(n("MatMul", "h k", "y"), k=GENERATOR.normal(size=(4, 5)).astype(np.float32)),
@@ -227,6 +229,7 @@ def test_any_curve_keeps_its_share_of_the_reach(curve: Callable[[Any], Any]) -> 
         (signed(n("Equal", "h k", "b"), n("Cast", "b", "y", to=1), k=f(0.5)), "Equal"),
         (signed(n("ReduceSum", "h zero", "y"), zero=np.array([0])), "ReduceSum"),
         (signed(n("Softmax", "h", "y", axis=0)), "Softmax"),
+        (signed(n("TopK", "h k", "y i", axis=-1), k=np.array([2])), "TopK"),
         (folded(n("MatMul", "h v", "y"), v=GENERATOR.normal(size=(3, 4, 2)).astype(np.float32)), "MatMul"),
     ],
 )

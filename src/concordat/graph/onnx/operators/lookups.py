@@ -128,6 +128,29 @@ def _lower_one_hot_rows(lowering: Lowering, node: OnnxNode, values: Sequence[Val
     return [lower_embedding(lowering, node, table.astype(np.float64), index, wrap=False)]
 
 
+def _one_hot(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
+    index, depth, ends = inputs
+    if int(node.attributes.get("axis", -1)) % (index.ndim + 1) != index.ndim or depth.size != 1 or ends.size != 2:
+        raise node.refuse("only a last axis of constant length is added", code="UnsupportedOperator")
+    count = int(depth.ravel()[0])
+    check_size(node, (1, math.prod(index.shape[1:]) * max(count, 1)))
+    whole = index.astype(np.int64)
+    return [np.where(np.where(whole < 0, whole + count, whole)[..., None] == np.arange(count), ends[1], ends[0])]
+
+
+def _lower_one_hot(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
+    index, depth, ends = values
+    if not isinstance(depth, np.ndarray) or not isinstance(ends, np.ndarray):
+        raise node.refuse("its length is computed", code="UnsupportedOperator")
+    low, high = _index_range(lowering, node, index)
+    count = int(depth.ravel()[0])
+    if low < 0 or high - low >= _MOST:
+        raise node.refuse(f"its index may be anything from {low} to {high}", code="UnsupportedOperator")
+    rows = lower_embedding(lowering, node, np.eye(count), index, wrap=False)
+    off, on = (float(end) for end in ends.ravel())
+    return [rows.affine(on - off, off)]
+
+
 # -- Gather ----------------------------------------------------------------------------------------------------------
 
 
@@ -159,5 +182,6 @@ def _lower_gather(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -
 
 OPERATORS = {
     "Gather": Operator(evaluate=_gather, lower=_lower_gather),
+    "OneHot": Operator(evaluate=_one_hot, lower=_lower_one_hot),
     "OneHotRows": Operator(evaluate=_one_hot_rows, lower=_lower_one_hot_rows),
 }
