@@ -26,7 +26,7 @@ from concordat.primitives.errors import ConcordatError, InputError, NotFoundErro
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Amount, Seconds, usd
 from concordat.primitives.wire import from_wire, to_wire
-from concordat.protocol.evidence import AllOf, AnyOf, ClientRelease, EvidenceKind, FraudProvable, Native
+from concordat.protocol.evidence import AnyOf, ClientRelease, EvidenceKind, FraudProvable, Native, decode_policy
 from concordat.protocol.execution import Result, input_root
 from concordat.protocol.messages import Funding, FundingMode
 from concordat.protocol.order import OrderStatus, order_id
@@ -145,7 +145,7 @@ def test_offer_with_an_identifier_of_another_length_is_not_read(stand: Stand, fi
         from_wire(Offer, fields)
 
 
-@pytest.mark.parametrize("policy", [AllOf(Native(), FraudProvable()), AllOf(Native(), ClientRelease())], ids=str)
+@pytest.mark.parametrize("policy", [decode_policy(bytes([mask])) for mask in (5, 6, 16, 48)], ids=str)
 def test_offer_for_evidence_that_the_node_does_not_gather_is_refused(stand: Stand, policy: Any) -> None:
     assert stand.refuses(stand.offer(evidence=policy)) == "NotInPolicy"
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from concordat.client.offer import Offer
 from concordat.graph.execute import check_input
 from concordat.graph.ir import Graph
+from concordat.node.gathering import plan_for
 from concordat.primitives.errors import OrderError, VerificationError
 from concordat.primitives.signatures import recover
 from concordat.primitives.units import Address, Amount, Seconds
-from concordat.protocol.evidence import PUBLIC_KINDS, EvidenceKind, decode_policy, is_private, kinds_named
+from concordat.protocol.evidence import PUBLIC_KINDS, clauses_of, is_private, kinds_named, replicas_of
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import FundingMode
 from concordat.protocol.order import OrderStatus, order_id, payment_digest
+from concordat.protocol.replication import panel_fits, seat_fee
 from concordat.protocol.settlement import terms_hold
 
 __all__ = ["Terms", "check_disclosure", "check_order", "check_privacy", "check_work"]
@@ -53,23 +55,28 @@ def check_order(offer: Offer, terms: Terms, ledger: Ledger, *, provider: Address
         If it is for somebody else, too cheap, too late, not paid for, or asks for evidence that cannot be given.
     """
     order, now = offer.order, ledger.now()
+    plan = plan_for(order.evidence, native=native) if any(clauses_of(order.evidence)) else None
+    replicated = plan is not None and plan.replicated
+    fees = replicas_of(order.evidence)[1] * seat_fee(order) if replicated else 0
+    share = order.price - fees
     refusals = [
         (order.provider != provider, "NotProvider", "The order names another provider."),
         (not terms_hold(order), "BadTerms", "The order's terms contradict each other, or a number is out of range."),
-        (
-            order.price < terms.price,
-            "PriceTooLow",
-            f"This provider asks {terms.price}, the order pays {order.price}.",
-        ),
+        (share < terms.price, "PriceTooLow", f"This provider asks {terms.price}, the order pays it {share}."),
         (order.bond > terms.bond_limit, "BondTooHigh", f"The bond {order.bond} is above {terms.bond_limit}."),
         (order.window > terms.window_limit, "WindowTooLong", f"The window {order.window} s is too long."),
-        (order.bond > ledger.balance(provider).free, "InsufficientFree", "This provider has too little free stake."),
+        (
+            order.bond + fees > ledger.balance(provider).free,
+            "InsufficientFree",
+            "This provider has too little free stake.",
+        ),
         (now > order.accept_by, "OfferExpired", "The offer has expired."),
         (now + terms.delivery_margin > order.deliver_by, "DeliveryTooSoon", "There is no time left to deliver."),
+        (plan is None, "NotInPolicy", "No evidence this provider can give satisfies the policy."),
         (
-            not _can_settle(order.evidence, native=native),
-            "NotInPolicy",
-            "No evidence this provider can give satisfies the policy.",
+            replicated and not panel_fits(order, ledger.parameters, now=now + terms.delivery_margin),
+            "BadTerms",
+            "The order's times leave no room for replicas.",
         ),
     ]
     for refused, code, message in refusals:
@@ -127,12 +134,6 @@ def check_work(offer: Offer, graph: Graph) -> None:
     """
     offer.opening.check(offer.order.input, graph.input_depth)
     check_input(graph, offer.opening.words)
-
-
-def _can_settle(evidence: bytes, *, native: bool) -> bool:
-    """Whether one kind of evidence that this provider gives is enough."""
-    able = {EvidenceKind.FRAUD_PROVABLE, EvidenceKind.CLIENT_RELEASE} | ({EvidenceKind.NATIVE} if native else set())
-    return any(len(clause) == 1 and clause <= able for clause in decode_policy(evidence).clauses)
 
 
 def _check_funding(offer: Offer, ledger: Ledger) -> None:

@@ -32,6 +32,7 @@ from concordat.graph.openings import output_opening
 from concordat.graph.trace import trace_tree
 from concordat.node.admission import Terms, check_disclosure, check_order, check_privacy, check_work
 from concordat.node.feed import Feed
+from concordat.node.gathering import Gatherer, Plan, plan_for
 from concordat.node.outbox import Outbox
 from concordat.node.recent import Recent
 from concordat.node.respondent import LOOK_AGAIN, Respondent
@@ -44,7 +45,7 @@ from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Address, Bytes32, ModelId, OrderId
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.events import Accepted, Cancelled, Delivered, Expired, Paid, Slashed
-from concordat.protocol.evidence import EvidenceKind, decode_policy, is_private, kinds_named
+from concordat.protocol.evidence import EvidenceKind, is_private, kinds_named
 from concordat.protocol.execution import Result, carried_output
 from concordat.protocol.ledger import Ledger, Placed
 from concordat.protocol.messages import (
@@ -86,6 +87,8 @@ class Provider:
         Whether a model's native form is on chain, so that the contract itself can run it.
     seals : SealKeys, optional
         Keys to which clients seal private offers; without them none are taken.
+    hurry : callable
+        Called while a draw of replicas waits for a block: a development chain makes none of itself.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Provider:
         *,
         native: Callable[[ModelId], bool] = lambda _: False,
         seals: SealKeys | None = None,
+        hurry: Callable[[], None] = lambda: None,
     ) -> None:
         self.ledger = ledger
         self.journal = journal
@@ -112,6 +116,7 @@ class Provider:
         self._traces: Recent[bytes, tuple[bytes, MerkleTree]] = Recent(TRACES)
         self._respondent = Respondent(journal, outbox, self._offer, self._trace)
         self._supplier = Supplier(journal, outbox, self._offer, self._trace, public.commitment)
+        self._gatherer = Gatherer(ledger, journal, outbox, self._offer, self._plan, hurry=hurry)
 
     @property
     def address(self) -> Address:
@@ -205,10 +210,11 @@ class Provider:
         """Take every order and dispute one step further; returns how many things were done."""
         self._feed.take(self._note, undo=self._undo)
         done = 0
-        if self.journal.has("offer", *OPEN) or self._respondent.waits or self._supplier.waits:
+        answering = (self._respondent, self._supplier, self._gatherer)
+        if self.journal.has("offer", *OPEN) or any(one.waits for one in answering):
             now = self.ledger.now()
             done = sum(map(self._take_turn, self.journal.items("offer", *OPEN, due=now)))
-            done += self._respondent.step(now) + self._supplier.step(now)
+            done += sum(one.step(now) for one in answering)
         return done
 
     def _take_turn(self, item: tuple[str, str, dict[str, Any]]) -> int:
@@ -231,7 +237,8 @@ class Provider:
 
     def _begin(self, key: str, body: dict[str, Any]) -> int:
         offer = self._offer(body)
-        if self.terms.fund_first and self._status(key) is OrderStatus.NONE:
+        first = self.terms.fund_first or self._is_replicated(offer)
+        if first and self._status(key) is OrderStatus.NONE:
             if self._late(key, offer):
                 return 1
             if not self._try(f"accept:{key}", Accept(order=offer.order, funding=offer.funding), key):
@@ -251,12 +258,26 @@ class Provider:
         execution = self.execute(offer)
         graph = self.graph(offer.order.model)
         # A trace begins with the input, which is public only where the client has signed that watchers may see it.
-        public = EvidenceKind.FRAUD_PROVABLE in kinds_named(offer.order.evidence)
-        root = self.publish(graph, execution) if public else self._keep(graph, execution)
-        output = carried_output(root, execution.output)
-        if output != execution.output and not is_private(offer.order.evidence):
+        root = self._keep(graph, execution)
+        if not self._is_replicated(offer):
+            self._show(offer, root)
+        return Result(trace_root=root, output=carried_output(root, execution.output))
+
+    def _show(self, offer: Offer, root: Bytes32) -> None:
+        """Make public what others may see of an execution: once replicas have committed, where there are any."""
+        graph, (trace, _) = self.graph(offer.order.model), self._traces.get(root, lambda: self._run(offer))
+        execution = Execution(graph=graph, trace=trace)
+        if EvidenceKind.FRAUD_PROVABLE in kinds_named(offer.order.evidence):
+            self.publish(graph, execution)
+        if carried_output(root, execution.output) != execution.output and not is_private(offer.order.evidence):
             self.public.put_output(root, self._output(offer, root))
-        return Result(trace_root=root, output=output)
+
+    def _plan(self, offer: Offer) -> Plan | None:
+        return plan_for(offer.order.evidence, native=self.native(offer.order.model))
+
+    def _is_replicated(self, offer: Offer) -> bool:
+        plan = self._plan(offer)
+        return plan is not None and plan.replicated
 
     def _output(self, offer: Offer, root: Bytes32) -> Opening:
         """The output of an execution at hand, opened against its trace root."""
@@ -302,6 +323,11 @@ class Provider:
         elif status is OrderStatus.NONE:
             message = AcceptAndSubmit(order=offer.order, funding=offer.funding, result=result)
         elif status is OrderStatus.FUNDED:
+            if self._is_replicated(offer):
+                if due := self._gatherer.ready(key, offer, result, self.ledger.now()):
+                    self.journal.set_item("offer", key, "executed", due=due)
+                    return 0
+                self._show(offer, result.trace_root)
             message = Submit(order=offer.order, result=result)
         else:
             return self._await_event(key)
@@ -330,8 +356,8 @@ class Provider:
         return AcceptAndProve(order=offer.order, funding=offer.funding, kind=kind, output=result.output, proof=proof)
 
     def _native_suffices(self, offer: Offer) -> bool:
-        clauses = decode_policy(offer.order.evidence).clauses
-        return frozenset({EvidenceKind.NATIVE}) in clauses and self.native(offer.order.model)
+        plan = self._plan(offer)
+        return plan is not None and plan.at_once
 
     def _status(self, key: str) -> OrderStatus:
         return self.ledger.state(OrderId(from_hex(key))).status
@@ -365,6 +391,7 @@ class Provider:
         else:
             self._respondent.note(placed)
             self._supplier.note(placed)
+        self._gatherer.note(placed)
 
     def _note_order(
         self,
@@ -384,13 +411,14 @@ class Provider:
             self.outbox.settle(key)
             self._respondent.end(key, block)
             self._supplier.end(key, block)
+            self._gatherer.end(key, block)
 
     def _undo(self, block: int) -> int:
         """What was accepted or delivered in blocks that are gone is looked at anew."""
         for key, stage, body in self.journal.touched("offer", block):
             if stage in ("delivered", "closed"):
                 self.journal.set_item("offer", key, "executed" if "result" in body else "received", due=0)
-        return min(self._respondent.undo(block), self._supplier.undo(block))
+        return min(one.undo(block) for one in (self._respondent, self._supplier, self._gatherer))
 
     # -- disputes ----------------------------------------------------------------------------------------------------
 

@@ -184,7 +184,7 @@ def clauses_of(encoded: bytes) -> bytes:
 
 def replicas_of(encoded: bytes) -> tuple[int, int]:
     """How many replicas must agree, of how many that are drawn; whether the policy asks for any is not looked at."""
-    return encoded[31] >> 4, encoded[31] & 0xF
+    return divmod(int.from_bytes(encoded[MOST_CLAUSES:], "big") & 0xFF, 16)
 
 
 def requires(encoded: bytes, kind: EvidenceKind) -> bool:

@@ -21,7 +21,7 @@ from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Timest
 from concordat.protocol.events import Event
 from concordat.protocol.evidence import EvidenceKind, kinds_named, mask_of, replicas_of, requires
 from concordat.protocol.execution import commit_result
-from concordat.protocol.ledger import BURN_ADDRESS
+from concordat.protocol.ledger import BURN_ADDRESS, Parameters
 from concordat.protocol.messages import find_digest
 from concordat.protocol.openings import ResultHeader
 from concordat.protocol.order import Order, OrderState, OrderStatus, order_id
@@ -59,6 +59,7 @@ __all__ = [
     "convict_output",
     "deliver_sealed",
     "draw_panel",
+    "panel_fits",
     "replicas_agree",
     "reveal_seat",
     "seal",
@@ -88,6 +89,15 @@ def seat_fee(order: Order) -> Amount:
     return Amount(order.price // (replicas_of(order.evidence)[1] + 1))
 
 
+def panel_fits(order: Order, parameters: Parameters, *, now: int) -> bool:
+    """Whether a result sealed now can be replicated: the numbers make sense; there is time to draw, commit and deliver,
+    and to show fraud after the last reveal; and no more time than a stake stays bound that is there now.
+    """
+    (k, n), p = replicas_of(order.evidence), parameters
+    in_time = now + 2 * p.commit_time < order.deliver_by and order.window >= 2 * p.reveal_time
+    return 0 < k <= n and in_time and order.deliver_by + order.window <= now + p.unbonding
+
+
 # -- before delivery -------------------------------------------------------------------------------------------------
 
 
@@ -99,10 +109,9 @@ def seal(rules: Rules, world: WorldState, message: SealResult, call: Call) -> Ou
     key = _funded(rules, world, order)
     require(EvidenceKind.REPLICATED in kinds_named(order.evidence), "NotInPolicy", order=key.hex())
     require(key not in world.panels, "AlreadySealed", order=key.hex())
-    k, n = replicas_of(order.evidence)
-    require(0 < k <= n and _fits(rules, order, call), "BadTerms", order=key.hex())
+    require(panel_fits(order, p, now=call.now), "BadTerms", order=key.hex())
     # EFFECT (checks that the fees are there)
-    fee = seat_fee(order)
+    fee, (k, n) = seat_fee(order), replicas_of(order.evidence)
     world = lock(world, call.sender, n * fee)
     panel = PanelState(
         result=message.result[:25],
@@ -352,15 +361,6 @@ def _funded(rules: Rules, world: WorldState, order: Order) -> OrderId:
     key = order_id(order, rules.domain)
     require(world.order(key).status is OrderStatus.FUNDED, "WrongStatus", order=key.hex())
     return key
-
-
-def _fits(rules: Rules, order: Order, call: Call) -> bool:
-    """Whether there is time to draw, commit and deliver; to show fraud after the last reveal; and no more time than a
-    stake stays bound that was there when the result was sealed.
-    """
-    p = rules.parameters
-    in_time = call.now + 2 * p.commit_time < order.deliver_by
-    return in_time and order.window >= 2 * p.reveal_time and order.deliver_by + order.window <= call.now + p.unbonding
 
 
 def _overruled(state: OrderState) -> bool:
