@@ -137,6 +137,14 @@ class MemoryContent:
         """Keep `data` under a 32-byte name."""
         self._blobs[key] = data
 
+    def erase(self, digest: bytes) -> None:
+        """Forget a blob."""
+        self._blobs.pop(digest, None)
+
+    def erase_named(self, key: bytes) -> None:
+        """Forget what is under a name."""
+        self._blobs.pop(key, None)
+
     def get_named(self, key: bytes) -> bytes:
         """What was kept under a name."""
         if key not in self._blobs:
