@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import select
 import ssl
 import threading
@@ -43,6 +44,7 @@ _WRITES = frozenset(
     }
 )
 _LIMIT_EXCEEDED = -32005
+_log = logging.getLogger("concordat.chain")
 
 
 class Endpoint:
@@ -149,6 +151,8 @@ class Endpoint:
             try:
                 return self._exchange(calls, whole=whole, partial=partial)
             except EndpointError as error:
+                if not isinstance(error, Refusal):
+                    _log.debug("%s", error.code, extra={"event": "endpoint", "fields": {"code": error.code}})
                 temporary = (
                     error.number == _LIMIT_EXCEEDED if isinstance(error, Refusal) else error.code != "WrongChain"
                 )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from concordat.chain.ledger import EvmLedger
 from concordat.cli.connect import chain_url, connect
-from concordat.cli.output import command_errors, speaker_of
+from concordat.cli.output import command_errors
 from concordat.cli.settings import Settings
 from concordat.client.connect import evm_ledger, public_data
 from concordat.client.directory import Directory
@@ -26,13 +25,15 @@ from concordat.node.challenger import Challenger
 from concordat.node.embedded import STAKE
 from concordat.node.keeper import Keeper
 from concordat.node.log_keys import log_signers
+from concordat.node.operations.logs import FORMATS, say_on
+from concordat.node.operations.watched import WatchedNode
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps
 from concordat.node.provider import Provider, Terms
 from concordat.node.recorder import Recorder, record_depth
 from concordat.node.seals import SealKeys
 from concordat.node.steward import StewardNode
-from concordat.primitives.encoding import checksum_address, to_hex
+from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import InputError
 from concordat.primitives.units import usd
 from concordat.storage.files import write_file
@@ -54,41 +55,56 @@ def node() -> None:
 @click.option("--name", help="Name of the node and of its account [the role].")
 @click.option("--price", default="0.05", show_default=True, help="Provider: dollars for a decision.")
 @click.option("--bond-limit", default="1000", show_default=True, help="Provider: most dollars at risk in an order.")
-@click.option("--port", default=0, help="Provider: port of its HTTP door [a free one].")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where its HTTP door listens.")
+@click.option("--port", default=0, help="Port of its HTTP door: health, metrics, a provider's offers [a free one].")
 @click.option(
     "--announce",
     default="door",
     show_default=True,
     help="Provider: URL to write into the ERC-8004 registry; 'door' for that of the door, empty for none.",
 )
+@click.option("--min-stake", default="0", show_default=True, help="Dollars in the vault without which it is not ready.")
+@click.option("--log-format", type=click.Choice(FORMATS), help="Form of the log on stderr [CONCORDAT_LOG_FORMAT].")
 @command_errors
-def run(role: str, name: str | None, price: str, bond_limit: str, port: int, announce: str) -> None:
+def run(
+    role: str,
+    name: str | None,
+    price: str,
+    bond_limit: str,
+    host: str,
+    port: int,
+    announce: str,
+    min_stake: str,
+    log_format: str | None,
+) -> None:
     """Run one node until it is told to stop (Ctrl-C or SIGTERM); start it again and it goes on where it was."""
     context = click.get_current_context()
     settings = context.find_object(Settings) or Settings()
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     home, name = settings.place, name or role
+    say_on(role, name, form=log_format or settings.log_format)
     ledger, keyring = evm_ledger(home, chain_url(settings), password=lambda _: settings.password, find=settings.signer)
     signer = keyring.signer(name)
     if is_development(ledger.deployment.chain_id):
         top_up_stake(ledger, signer.address, STAKE)
     journal = home.open_journal(name)
     outbox = Outbox(ledger, journal, signer.address)
+    watched = WatchedNode(role, name, ledger, journal, signer.address, stake=usd(min_stake))
     place = _Place(ledger, keyring, home, name, journal, outbox, lambda: connect(settings))
+    url: str | None = None
     if role == "provider":
         terms = Terms(price=usd(price), bond_limit=usd(bond_limit))
-        steppers, close = _provider(place, terms, port, announce)
+        steppers, close, url = _provider(place, terms, announce, _Door(host, port, watched.routes))
     else:
         steppers, close = {"challenger": _challenger, "keeper": _keeper, "steward": _steward}[role](place)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    watched.started(home, url, host=host, port=port)
     write_file(home.ready(name), b"")
-    speaker_of(context).log.print(f"{role} {name} is {checksum_address(signer.address)}")
     try:
-        run_steps(steppers, stop)
+        run_steps(steppers, stop, on_round=watched.turned)
     finally:
+        watched.close()
         close()
         journal.close()
 
@@ -110,18 +126,30 @@ class _Place:
         return public_data(self.home, self.ledger)
 
 
-def _provider(place: _Place, terms: Terms, port: int, announce: str) -> tuple[dict[str, Stepper], Callable[[], None]]:
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """Where a door is to be, and what it answers besides its own."""
+
+    host: str
+    port: int
+    routes: dict[str, Callable[[Any], Any]]
+
+
+def _provider(
+    place: _Place, terms: Terms, announce: str, at: _Door
+) -> tuple[dict[str, Stepper], Callable[[], None], str]:
     native = EvmArtifacts(place.ledger, place.keyring).has_native
     signer, domain = place.keyring.signer(place.name), place.ledger.domain
     seals = SealKeys(place.home.seals(place.name), signer.address, signer.sign, domain)
     provider = Provider(place.ledger, place.journal, place.public, place.outbox, terms, native=native, seals=seals)
     remembered = place.journal.cursor("door") or {"port": 0}
     try:
-        door = open_door(provider, place.home, place.name, port=port or remembered["port"])
+        port = at.port or remembered["port"]
+        door = open_door(provider, place.home, place.name, host=at.host, port=port, more=at.routes)
     except InputError:
-        if port:
+        if at.port:
             raise
-        door = open_door(provider, place.home, place.name)
+        door = open_door(provider, place.home, place.name, host=at.host, more=at.routes)
     place.journal.set_cursor("door", {"port": door.port})
     if announce:
         url = door.url if announce == "door" else announce
@@ -131,7 +159,7 @@ def _provider(place: _Place, terms: Terms, port: int, announce: str) -> tuple[di
         door.close()
         door_file(place.home, place.name).unlink(missing_ok=True)
 
-    return {place.name: provider}, close
+    return {place.name: provider}, close, door.url
 
 
 def _challenger(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:

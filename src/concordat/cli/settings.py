@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "CONCORDAT_PASSWORD": "password",
     "CONCORDAT_DATABASE": "database",
     "CONCORDAT_LOG_STORE": "log_store",
+    "CONCORDAT_LOG_FORMAT": "log_format",
 }
 """Environment variables that are read, and the setting each fills."""
 KEY_PREFIX = "CONCORDAT_KEY_"
@@ -51,6 +52,8 @@ class Settings:
     if empty."""
     log_store: str = field(default="", repr=False)
     """Keeps the transparency log: a URL as for `database`; the folder ``log`` of the home if empty."""
+    log_format: str = "text"
+    """How nodes log on stderr: ``text`` for people, ``json`` for one object a line."""
     json: bool = False
     """Print one JSON object instead of text."""
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -109,6 +112,10 @@ def load_settings(
     for name in ("database", "log_store"):
         if merged.get(name):
             check_database_url(merged[name])
+    if merged.get("log_format", "text") not in ("text", "json"):
+        raise ConfigurationError(
+            f"{merged['log_format']!r} is no form of a log.", code="BadSettings", hint="Use text or json."
+        )
     return Settings(**merged)
 
 

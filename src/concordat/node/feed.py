@@ -6,6 +6,7 @@ read are gone, the node first forgets what it noted of them, then reads the othe
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -18,6 +19,7 @@ from concordat.storage.journal import Journal
 
 __all__ = ["Feed", "FollowedLedger"]
 
+_log = logging.getLogger("concordat.node")
 QUIET_LOOKS = 10
 """Looks without news before the head itself is looked at: has the chain become shorter?"""
 SHORT_LOOKS = 3
@@ -81,6 +83,7 @@ class Feed:
         """
         try:
             steps, cursor = self._read()
+            self._tell_place(cursor["next"])
             if not steps:
                 return
             with self._journal.write(self._name):
@@ -90,12 +93,21 @@ class Feed:
                     else:
                         for placed in step:
                             note(placed)
+                            _tell("market", "seen", {"kind": type(placed.event).__name__, "block": placed.block})
                 self._journal.set_cursor(self._name, cursor)
         except BaseException:
             self._follower = None  # it stands where nobody followed it to
             raise
 
+    def _tell_place(self, block: int) -> None:
+        """How far the feed has read, for those who watch whether it keeps up."""
+        place = {"feed": self._name.removeprefix("feed of "), "block": block, "blocks": self._confirmations}
+        _tell("looked", "read up to", place)
+
     def _go_back(self, block: int, note: Callable[[Placed], None], undo: Callable[[int], int] | None) -> None:
+        _log.warning(
+            "blocks from %d on are gone; going back", block, extra={"event": "reorganised", "fields": {"block": block}}
+        )
         again = undo(block) if undo is not None else block
         if again < block:
             for placed in self._ledger.events(start=again, end=block - 1):
@@ -134,6 +146,11 @@ class Feed:
         left = tuple(block for block in cursor.seen if block.number <= head)
         follower.cursor = Cursor(next=head + 1, seen=left)
         return [_Gone(block=head + 1)]
+
+
+def _tell(event: str, words: str, fields: dict[str, Any]) -> None:
+    """For counting only: too much to be read."""
+    _log.debug("%s %s", words, fields, extra={"event": event, "fields": fields})
 
 
 def _load(saved: dict[str, Any]) -> Cursor:

@@ -2,7 +2,8 @@
 
 ``GET /health`` · ``GET /quote?model=0x…`` · ``POST /offers`` (the JSON form of an `Offer`) · ``GET /offers/0x…`` ·
 ``GET /public/0x…`` (public data by name) · ``POST /inputs`` (an input that watchers may see) · ``GET /key`` and
-``POST /private`` (what to seal private offers to, and such an offer).
+``POST /private`` (what to seal private offers to, and such an offer). Every node's door, of whatever role, also has
+``GET /ready`` and ``GET /metrics`` (`concordat.node.operations.health`).
 Every answer is ``{"ok": true, "data": …}`` or ``{"ok": false, "error": {"code", "message", "hint"}}``.
 
 What comes in holds people's inputs: nothing of it is logged, and nothing of it comes back in an error. A caller that is
@@ -18,6 +19,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -26,7 +28,7 @@ from urllib.parse import parse_qs, urlsplit
 from concordat.node.turns import says
 from concordat.primitives.errors import ChainError, ConcordatError, InputError, NotFoundError, StorageError
 
-__all__ = ["MAX_BODY_BYTES", "Door"]
+__all__ = ["MAX_BODY_BYTES", "Door", "Page"]
 
 MAX_BODY_BYTES = 4 * 2**20
 """Largest offer a provider reads (an input of about two megabytes)."""
@@ -40,13 +42,31 @@ LOOK_SECONDS = 0.05
 _log = logging.getLogger("concordat.node")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """An answer in a form of its own, where a value as JSON will not do."""
+
+    status: HTTPStatus
+    """HTTP status."""
+    content_type: str
+    """What the body is."""
+    body: bytes
+    """The body."""
+
+    @classmethod
+    def json(cls, data: Any, status: HTTPStatus) -> Page:
+        """The usual form with another status."""
+        value = {"ok": status < HTTPStatus.BAD_REQUEST, "data": data}
+        return cls(status=status, content_type="application/json", body=json.dumps(value).encode())
+
+
 class Door:
     """Serves a table of routes on a local port until closed.
 
     Parameters
     ----------
     routes : dict
-        ``"GET /path"`` → function of (query or body) → JSON value; a path ending in ``/`` takes the rest.
+        ``"GET /path"`` → function of (query or body) → JSON value or `Page`; a path ending in ``/`` takes the rest.
     host, port : str, int
         Where to listen; port 0 takes a free one.
     """
@@ -165,7 +185,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if route is None:
                 raise NotFoundError("There is nothing here.", code="NoRoute")
-            self._reply(HTTPStatus.OK, {"ok": True, "data": route(argument)})
+            value = route(argument)
+            page = value if isinstance(value, Page) else Page.json(value, HTTPStatus.OK)
+            self._send(page)
         except NotFoundError as error:
             self._fail(HTTPStatus.NOT_FOUND, error)
         except (ChainError, StorageError) as error:
@@ -186,19 +208,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(self, status: HTTPStatus, error: ConcordatError) -> None:
         failure = {"code": error.code, "message": error.message, "hint": error.hint}
-        self._reply(status, {"ok": False, "error": failure})
+        body = json.dumps({"ok": False, "error": failure}).encode()
+        self._send(Page(status=status, content_type="application/json", body=body))
 
-    def _reply(self, status: HTTPStatus, value: dict[str, Any]) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
+    def _send(self, page: Page) -> None:
+        self.send_response(page.status)
+        self.send_header("Content-Type", page.content_type)
+        self.send_header("Content-Length", str(len(page.body)))
         self.send_header("X-Content-Type-Options", "nosniff")
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data)
+            self.wfile.write(page.body)
         self.server.heard(self.request)
 
     def log_message(self, format: str, *args: Any) -> None:

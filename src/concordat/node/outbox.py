@@ -10,9 +10,12 @@ by what it did, and never repeated.
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
+from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import ProtocolError, TransactionError
 from concordat.primitives.units import Address
 from concordat.protocol.ledger import Ledger, Receipt
@@ -21,6 +24,8 @@ from concordat.storage.journal import Intent, Journal
 
 __all__ = ["Outbox", "Signed", "TransactionLedger"]
 
+_log = logging.getLogger("concordat.node")
+_ORDER = re.compile("0x[0-9a-f]{64}")
 ATTEMPTS = 4
 """How often a message is signed anew in one go; another process with the same key may be as quick each time."""
 
@@ -115,12 +120,15 @@ class Outbox:
             receipt = self._carry_out(key, message, intent)
         except ProtocolError as error:
             self._journal.set_intent(key, "failed", code=error.code, message=error.message)
+            _tell(logging.INFO, "refused", key, message, code=error.code)
             raise
         except TransactionError as error:
             if error.code == "Reverted":
                 self._journal.set_intent(key, "failed", code=error.code, message=error.message)
             raise
         self._journal.set_intent(key, "done", block=receipt.block, gas=receipt.gas_used, name=type(message).__name__)
+        sent = {"tx": to_hex(receipt.transaction), "block": receipt.block, "gas": receipt.gas_used}
+        _tell(logging.INFO, "sent", key, message, **sent)
         return receipt
 
     def settle(self, about: str) -> None:
@@ -166,3 +174,16 @@ class Outbox:
         receipt = act()
         self._on_send(f"after send {key}")
         return receipt
+
+
+def _tell(level: int, event: str, key: str, message: Message, **fields: object) -> None:
+    """Log what became of a message; of its contents only its kind and the order it is about."""
+    order = _ORDER.search(key)
+    told = {"action": type(message).__name__, **({"order": order.group()} if order else {}), **fields}
+    _log.log(
+        level,
+        "%s %s",
+        event,
+        " ".join(f"{name}={value}" for name, value in told.items()),
+        extra={"event": event, "fields": told},
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +21,7 @@ from concordat.node.http import Door
 from concordat.node.provider import Provider
 from concordat.node.turns import says
 from concordat.primitives.encoding import from_hex, to_hex
-from concordat.primitives.errors import ChainError, NotFoundError, StorageError
+from concordat.primitives.errors import ChainError, ConcordatError, NotFoundError, StorageError
 from concordat.primitives.units import ModelId
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.storage.files import write_file
@@ -48,6 +49,7 @@ def run_steps(
     stop: threading.Event,
     *,
     rest: float = REST_SECONDS,
+    on_round: Callable[[float], None] = lambda _: None,
     on_idle: Callable[[], None] = lambda: None,
 ) -> None:
     """Let nodes work until told to stop.
@@ -60,6 +62,8 @@ def run_steps(
         Set from a signal handler.
     rest : float
         Seconds to wait after a round in which nothing was done.
+    on_round : callable
+        Called after every round with the seconds that it took.
     on_idle : callable
         Called after each such round.
 
@@ -70,26 +74,39 @@ def run_steps(
     """
     pause = rest
     while not stop.is_set():
-        done, failed = 0, False
+        done, failed, began = 0, False, time.monotonic()
         for name, stepper in steppers.items():
             try:
                 done += stepper.step()
             except StorageError:
                 raise
             except Exception as error:  # noqa: BLE001 (whatever it is: the node goes on where it was)
-                _log.log(
-                    logging.WARNING if isinstance(error, ChainError) else logging.ERROR, "%s: %s", name, says(error)
-                )
+                level = logging.WARNING if isinstance(error, ChainError) else logging.ERROR
+                _log.log(level, "%s: %s", name, says(error), extra={"event": "failed", "fields": _failure(error)})
                 failed = True
+        on_round(time.monotonic() - began)
         pause = min(pause * 2, LONGEST_REST_SECONDS) if failed else rest
         if failed or not done:
             on_idle()
             stop.wait(pause)
 
 
-def open_door(provider: Provider, home: Home, name: str, *, host: str = "127.0.0.1", port: int = 0) -> Door:
-    """Let clients in, and write down where."""
-    door = Door(_routes(provider), host=host, port=port)
+def _failure(error: Exception) -> dict[str, str]:
+    code = {"code": error.code} if isinstance(error, ConcordatError) else {}
+    return {"kind": type(error).__name__, **code}
+
+
+def open_door(
+    provider: Provider,
+    home: Home,
+    name: str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    more: Mapping[str, Callable[[Any], Any]] | None = None,
+) -> Door:
+    """Let clients in, by some more routes if given, and write down where."""
+    door = Door(_routes(provider) | dict(more or {}), host=host, port=port)
     entry = {"url": door.url, "address": to_hex(provider.address), "name": name}
     write_file(door_file(home, name), json.dumps(entry, sort_keys=True).encode())
     return door
