@@ -38,6 +38,10 @@ Fill: TypeAlias = Callable[[Run], npt.NDArray[np.int64]]
 """Cells of a block from the executions of a batch: signed, flat."""
 
 
+_MOST_BITS = 62
+"""Widest number that a relation speaks of; sums of a few stay below P / 2."""
+
+
 @dataclass(eq=False, slots=True)
 class Block:
     """Consecutive cells of one column."""
@@ -178,6 +182,12 @@ class Builder:
 
     def bits(self, count: int, bits: int, fill: Fill) -> Value:
         """New numbers from 0 to ``2**bits - 1``, cut into limbs that are looked up."""
+        if bits > _MOST_BITS:
+            raise ModelError(
+                f"A number of {bits} bits is too wide for a proof.",
+                code="ProofRange",
+                hint="Give the model's inputs a narrower type; importers do.",
+            )
         limbs: list[tuple[int, Block]] = []
         parts = []
         for low in range(0, bits, self.width):
