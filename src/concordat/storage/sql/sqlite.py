@@ -16,6 +16,8 @@ __all__ = ["SqliteDatabase"]
 
 BUSY_SECONDS = 30.0
 """How long a transaction waits for another process's."""
+CACHE_KIB = 65_536
+"""Most memory for pages of the file."""
 
 
 class SqliteDatabase:
@@ -70,6 +72,7 @@ class SqliteDatabase:
             )
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
+            db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise sqlite3.DatabaseError("integrity check failed")
             found = db.execute("PRAGMA user_version").fetchone()[0]
