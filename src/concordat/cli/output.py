@@ -44,7 +44,7 @@ class Speaker:
         if self._json:
             click.echo(json.dumps({"ok": True, "data": data}, indent=2, sort_keys=True))
         elif isinstance(lines, str):
-            self.out.print(lines, markup=False)
+            self.out.print(lines, markup=False, soft_wrap=True)  # what is a value may be pasted elsewhere
         else:
             lines()
 
