@@ -16,10 +16,12 @@ from concordat.graph.elements import ElementType
 from concordat.graph.execute import run_outputs
 from concordat.graph.fidelity import fidelity
 from concordat.graph.onnx import Tolerance, import_onnx
+from concordat.graph.onnx.curves import softmax
 from concordat.graph.onnx.evaluate import evaluate
 from concordat.graph.onnx.functions import curve_of, exponential, logarithm, power
 from concordat.graph.onnx.reader import read_onnx
 from concordat.graph.onnx.rewrite import rewrite
+from concordat.graph.onnx.standardise import standardise
 from concordat.graph.onnx.views import RegionView
 from concordat.primitives.errors import ModelError
 
@@ -211,6 +213,36 @@ def test_exponential_over_any_range_keeps_its_bound(ends: tuple[float, float]) -
     step = 2.0 ** math.ceil(math.log2((ends[1] - ends[0]) / 4_094))
     truth = np.exp(seen)
     assert (np.abs(found - truth) <= truth * (step / 2**13 + 2.0**-29) + 2.0**-29 * truth.max()).all()
+
+
+@pytest.mark.parametrize(("rows", "bound"), [(1, 3e-4), (3, 1e-4)])
+def test_softmax_of_any_rows_keeps_its_bound(rows: int, bound: float) -> None:
+    logits = np.random.default_rng(5).normal(scale=4, size=(400, 12))
+    builder = GraphBuilder()
+    view = RegionView.of(builder.input(12, ElementType.I32), 2.0**-24)
+    found = softmax(SimpleNamespace(builder=builder, rescaled={}, curves={}), view, rows)  # type: ignore[arg-type]
+    steps = np.rint(logits * 2**24).astype(np.int64)
+    shares = run_outputs(builder.build(found.region), steps) * found.scale[0]
+    powers = np.exp(steps.reshape(400, rows, -1) / 2**24)
+    truth = (powers / powers.sum(axis=2, keepdims=True)).reshape(400, 12)
+    assert (np.abs(shares - truth) <= bound * truth + 2e-7).all()
+
+
+def test_standardisation_of_any_rows_keeps_its_bound() -> None:
+    random = np.random.default_rng(6)
+    x = random.normal(size=(400, 2, 1)) * 5 + random.normal(size=(400, 2, 9)) * np.exp(
+        random.uniform(-3, 1, (400, 2, 1))
+    )
+    builder = GraphBuilder()
+    view = RegionView.of(builder.input(18, ElementType.I32), 2.0**-24)
+    lowering: Any = SimpleNamespace(builder=builder, rescaled={}, curves={})
+    found = standardise(lowering, view, x, 1e-5)
+    steps = np.rint(x.reshape(400, 18) * 2**24).astype(np.int64)
+    results = (run_outputs(builder.build(found.region), steps) * found.scale[0]).reshape(x.shape)
+    centred = x - x.mean(axis=2, keepdims=True)
+    deviation = np.sqrt(np.square(centred).mean(axis=2, keepdims=True) + 1e-5)
+    bound = 2.0**-21 * np.abs(centred).max() / deviation + 2e-6 * np.abs(centred / deviation) + 2.0**-26
+    assert (np.abs(results - centred / deviation) <= bound).all()
 
 
 @pytest.mark.parametrize("curve", [np.tanh, np.sin, lambda x: x / (1 + np.exp(-x)), np.square])

@@ -39,6 +39,7 @@ UNIT = 2.0**-30
 """What one unit of a probability is worth before it is rounded for the output."""
 _FRACTION = 16
 _ENTRIES = 1_022
+_ATTENTION_ENTRIES = 2_048
 _PLAIN_ENTRIES = 4_094
 _REACH = 16.0
 
@@ -143,7 +144,8 @@ def softmax(lowering: Lowering, logits: RegionView, rows: int = 1, reach: float 
     grid = rescale(lowering, logits, max(2.0**-20, 2.0 ** np.ceil(np.log2(max(reach, 1e-9)) - 30)))
     table = grid.region.reshape(rows, logits.n // rows)
     below = builder.affine(table, c=builder.max(table), m1=-1)
-    powers = interpolate(lowering, RegionView.of(below, grid.scale[0]), np.exp, np.exp, -_REACH, 0.0)
+    entries = _ENTRIES if rows == 1 else _ATTENTION_ENTRIES
+    powers = interpolate(lowering, RegionView.of(below, grid.scale[0]), np.exp, np.exp, -_REACH, 0.0, entries=entries)
     found = ratio_to_sum(lowering, RegionView.of(powers, UNIT), 1.0, float(table.cols), rows)
     if rows == 1:
         lowering.curves[found.region] = ("softmax", logits)

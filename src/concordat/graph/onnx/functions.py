@@ -59,8 +59,8 @@ def power(lowering: Lowering, view: RegionView, exponent: float, low: float, hig
     """``x ** exponent`` for the exponents -1, -1/2 and 1/2 of each element, clamped to ``low … high`` above zero."""
     builder = lowering.builder
     least = 1 if exponent == -1.0 else 2
-    octaves = _octaves(low, high, least)
-    unit = high / (1 << _TOP)
+    unit = _unit(view, high)
+    octaves = _octaves(low, unit * 2.0**_TOP, least)
     x = _positive(lowering, view, unit, octaves)
     factor: Ref | None = None
     for step in _steps(octaves, least):
@@ -92,8 +92,8 @@ def power(lowering: Lowering, view: RegionView, exponent: float, low: float, hig
 def logarithm(lowering: Lowering, view: RegionView, low: float, high: float) -> RegionView:
     """Natural logarithm of each element, clamped to ``low … high`` above zero, in units of 2**-24."""
     builder = lowering.builder
-    octaves = _octaves(low, high, 1)
-    unit = high / (1 << _TOP)
+    unit = _unit(view, high)
+    octaves = _octaves(low, unit * 2.0**_TOP, 1)
     x = _positive(lowering, view, unit, octaves)
     doublings: Ref | None = None
     for step in _steps(octaves, 1):
@@ -105,7 +105,14 @@ def logarithm(lowering: Lowering, view: RegionView, low: float, high: float) -> 
     value = interpolate(lowering, inside, np.log, lambda t: np.asarray(1.0 / t), 0.5, 1.0, grain)
     if doublings is not None:
         value = builder.affine(doublings, m0=-round(np.log(2.0) / grain), c=value)
-    return RegionView.of(value, grain, np.log(high))
+    return RegionView.of(value, grain, np.log(unit * 2.0**_TOP))
+
+
+def _unit(view: RegionView, high: float) -> float:
+    """A unit in which `high` has 44 bits: a power of two times the view's, so that a shift is all it takes."""
+    scale = float(np.abs(view.scale[0]))
+    wanted = max(high, 1e-300) / 2.0**_TOP
+    return scale * 2.0 ** float(np.ceil(np.log2(wanted / scale))) if scale > 0 else wanted
 
 
 def _octaves(low: float, high: float, least: int) -> int:
