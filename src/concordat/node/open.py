@@ -40,7 +40,12 @@ TERMS = Terms(price=usd("0.05"), bond_limit=usd("1000"))
 
 
 def open(
-    url: str = "anvil://", *, home: Path | str | None = None, password: Callable[[str], str] | None = None
+    url: str = "anvil://",
+    *,
+    home: Path | str | None = None,
+    password: Callable[[str], str] | None = None,
+    database: str = "",
+    log_store: str = "",
 ) -> Network:
     """Connect to a market, or start one of your own; close it with ``with``.
 
@@ -52,22 +57,33 @@ def open(
         Folder of the deployment: addresses, public data, log, keys, journals.
     password : callable, optional
         Asked for the password of a keystore, given its name.
+    database : str
+        URL of the database that keeps journals and index instead of the home, such as
+        ``postgresql://user:password@host/database``.
+    log_store : str
+        URL of the database that keeps the transparency log instead of the home.
 
     Raises
     ------
     ConfigurationError
-        If the URL is of no known kind, or names a chain without a known deployment.
+        If the URL is of no known kind, or names a chain without a known deployment; if a database is named without a
+        home.
     EndpointError
         If the chain does not answer.
     """
     parts = urlsplit(url)
     folder = Path(parts.path) if parts.scheme == "anvil" and parts.path else (Path(home) if home else None)
-    running = running_url(Home(folder)) if parts.scheme == "anvil" and folder is not None else None
-    if folder is not None and running is not None:
-        return connect_home(Home(folder), running, password=password)
-    if parts.scheme in ("http", "https") and folder is not None and Home(folder).deployment.exists():
-        return connect_home(Home(folder), url, password=password)
-    market = open_market(url, home=Home(folder) if folder else None)
+    place = Home(folder, database, log_store) if folder is not None else None
+    if place is None and (database or log_store):
+        raise ConfigurationError(
+            "A database keeps journals, index and log; the rest needs a folder.", code="NoHome", hint="Give home=…."
+        )
+    running = running_url(place) if parts.scheme == "anvil" and place is not None else None
+    if place is not None and running is not None:
+        return connect_home(place, running, password=password)
+    if parts.scheme in ("http", "https") and place is not None and place.deployment.exists():
+        return connect_home(place, url, password=password)
+    market = open_market(url, home=place)
     market.add_provider("provider", TERMS)
     market.add_challenger("challenger")
     return market.network
