@@ -7,7 +7,7 @@ account on a fresh chain therefore always gets the same deployment.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from concordat.chain.accounts import Signer
@@ -24,7 +24,7 @@ from concordat.primitives.units import Address
 from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.ledger import Parameters
 
-__all__ = ["deploy"]
+__all__ = ["constructor_arguments", "deploy", "token_domain"]
 
 
 def deploy(
@@ -70,7 +70,7 @@ def deploy(
         at["DevToken"] = token
     sender = TransactionSender(endpoint)
     for name in names:
-        _create(sender, signer, name, _arguments(name, at, parameters), at[name])
+        _create(sender, signer, name, constructor_arguments(name, at, parameters), at[name])
         if on_step is not None:
             on_step(name, at[name])
     return _described(endpoint, at, quantity(head) + 1, parameters)
@@ -96,7 +96,8 @@ def _described(endpoint: Endpoint, at: dict[str, Address], block: int, parameter
     )
 
 
-def _arguments(name: str, at: dict[str, Address], parameters: Parameters) -> tuple[Any, ...]:
+def constructor_arguments(name: str, at: Mapping[str, Address], parameters: Parameters) -> tuple[Any, ...]:
+    """What a contract's constructor is given, for contracts at these addresses (by name; ``DevToken`` is the token)."""
     checkers = {EvidenceKind.NATIVE: "NativeExecutor", EvidenceKind.REPLICATED: "Replication"}
     modules = [at.get(checkers.get(kind, ""), ZERO_ADDRESS) for kind in EvidenceKind]
     p = parameters

@@ -122,9 +122,9 @@ class Deployment:
     # -- the checks --------------------------------------------------------------------------------------------------
 
     def _verify_code(self, endpoint: Endpoint) -> None:
-        named = self._named()
+        named = self.named()
         codes = endpoint.batch([("eth_getCode", [to_hex(address), "latest"]) for _, address in named])
-        explained = self._explained_words()
+        explained = self.explained_words()
         for (name, address), code in zip(named, codes, strict=True):
             words = immutable_values(contract(name).creation_code, hex_bytes(code))
             if words is None:
@@ -133,6 +133,14 @@ class Deployment:
                 self._refuse(f"the {name} at {checksum_address(address)} was deployed with other values")
 
     def _verify_values(self, endpoint: Endpoint) -> None:
+        expected = self.expectations()
+        found = read(endpoint, [(name, address, function, args) for name, address, function, args, _ in expected])
+        for (name, address, function, _, wanted), got in zip(expected, found, strict=True):
+            if got != wanted:
+                self._refuse(f"{name}.{function} at {checksum_address(address)} says something else")
+
+    def expectations(self) -> list[tuple[str, Address, str, tuple[Any, ...], Any]]:
+        """What the contracts must say of themselves: contract, address, view function, arguments, result."""
         probe = _PROBE
         expected: list[tuple[str, Address, str, tuple[Any, ...], Any]] = [
             ("Vault", self.vault, "token", (), self.token),
@@ -155,12 +163,10 @@ class Deployment:
         modules = {EvidenceKind.NATIVE: self.native, EvidenceKind.REPLICATED: self.replication}
         for kind in EvidenceKind:
             expected.append(("Market", self.market, "module", (kind,), modules.get(kind, ZERO_ADDRESS)))
-        found = read(endpoint, [(name, address, function, args) for name, address, function, args, _ in expected])
-        for (name, address, function, _, wanted), got in zip(expected, found, strict=True):
-            if got != wanted:
-                self._refuse(f"{name}.{function} at {checksum_address(address)} says something else")
+        return expected
 
-    def _named(self) -> list[tuple[str, Address]]:
+    def named(self) -> list[tuple[str, Address]]:
+        """Every contract that was deployed for this market, with its address; the token is somebody else's."""
         return [
             ("Vault", self.vault),
             ("Market", self.market),
@@ -185,9 +191,9 @@ class Deployment:
         names = ("ticket", "draw_delay", "commit_time", "reveal_time", "unbonding")
         return {name: getattr(p, name) for name in names}
 
-    def _explained_words(self) -> set[bytes]:
+    def explained_words(self) -> set[bytes]:
         """Every immutable value that a contract of this deployment may hold."""
-        addresses = [self.token, *(address for _, address in self._named())]
+        addresses = [self.token, *(address for _, address in self.named())]
         numbers = [self.chain_id, *self._shares(), *self._clocks(), *self._panel_numbers().values()]
         return {
             *(address.rjust(32, b"\0") for address in addresses),

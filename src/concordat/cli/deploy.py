@@ -1,12 +1,18 @@
-"""``concordat deploy``: put a market on a chain."""
+"""``concordat deploy``: put a market on a chain, and tell whether it is the one meant."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import click
 
 from concordat.chain.accounts import Account
 from concordat.chain.deploy import deploy as deploy_market
+from concordat.chain.deployment import Deployment
+from concordat.chain.inspection import Inspection, Verdict, inspect
 from concordat.chain.rpc import Endpoint
+from concordat.cli.connect import chain_url
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.evm import is_development
@@ -20,7 +26,7 @@ from concordat.protocol.ledger import Parameters
 __all__ = ["deploy"]
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--token", help="Settlement token (EIP-712, ERC-3009, ERC-2612). Development chains get one of their own."
 )
@@ -33,6 +39,8 @@ def deploy(token: str | None, move_time: int, respondent_cost: str) -> None:
     The account has no rights afterwards: there is no owner and no proxy.
     """
     context = click.get_current_context()
+    if context.invoked_subcommand is not None:
+        return
     settings, speaker = context.find_object(Settings) or Settings(), speaker_of(context)
     home = Home(settings.home)
     if home.deployment.exists():
@@ -54,3 +62,51 @@ def deploy(token: str | None, move_time: int, respondent_cost: str) -> None:
     )
     deployment.save(home.deployment)
     speaker.result(to_wire(deployment), f"market {to_hex(deployment.market)} written to {home.deployment}")
+
+
+@deploy.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--first-block", type=int, help="Where to look for the creating transactions [the deployment's block].")
+@command_errors
+def verify(file: Path | None, first_block: int | None) -> None:
+    """Check that what stands at --url is what this package would have deployed: code, arguments, wiring, parameters.
+
+    FILE is a deployment file, by default the home's. Ends with 1 if anything is wrong, with 3 if something could not be
+    checked.
+    """
+    context = click.get_current_context()
+    settings, speaker = context.find_object(Settings) or Settings(), speaker_of(context)
+    deployment = Deployment.load(file or Home(settings.home).deployment)
+    found = inspect(Endpoint(chain_url(settings)), deployment, first_block=first_block)
+    rows = [
+        (str(number), item.verdict.value, item.contract, item.check, item.detail)
+        for number, item in enumerate(found.findings, start=1)
+    ]
+    said = "It is not the deployment." if found.failed else "It is the deployment."
+    speaker.result(inspection_report(found), lambda: speaker.table(said, ("", "", "contract", "check", "found"), rows))
+    if found.failed:
+        sys.exit(1)
+    if not found.complete:
+        sys.exit(3)
+
+
+def inspection_report(found: Inspection) -> dict[str, object]:
+    """An inspection as one JSON object."""
+    return {
+        "ok": not found.failed,
+        "complete": found.complete,
+        "chain_id": found.chain_id,
+        "checks": [
+            {
+                "number": number,
+                "contract": item.contract,
+                "address": to_hex(item.address),
+                "check": item.check,
+                "verdict": item.verdict.value,
+                "detail": item.detail,
+            }
+            for number, item in enumerate(found.findings, start=1)
+        ],
+        "code_hashes": {name: to_hex(digest) for name, digest in found.code_hashes.items()},
+        "counts": {verdict.value: sum(item.verdict is verdict for item in found.findings) for verdict in Verdict},
+    }
