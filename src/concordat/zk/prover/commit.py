@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from concordat.primitives.errors import ModelError
 from concordat.zk.parameters import Parameters, input_tail
@@ -41,7 +42,9 @@ class CommittedInput:
     """Code word and salts."""
 
 
-def commit_weights(relation: Relation, parameters: Parameters, weights: Vector, seed: bytes) -> CommittedWeights:
+def commit_weights(
+    relation: Relation, parameters: Parameters, weights: npt.NDArray[np.int64], seed: bytes
+) -> CommittedWeights:
     """Commit a weight matrix.
 
     Parameters
@@ -59,7 +62,7 @@ def commit_weights(relation: Relation, parameters: Parameters, weights: Vector, 
     return CommittedWeights(commitment=WeightCommitment(root=tree.root), coefficients=rows, tree=tree)
 
 
-def commit_input(parameters: Parameters, values: Vector, seed: bytes) -> CommittedInput:
+def commit_input(parameters: Parameters, values: npt.NDArray[np.int64], seed: bytes) -> CommittedInput:
     """Commit an input (or the inputs of a batch), signed integers."""
     tail = random_base(seed, b"input", input_tail(parameters))
     row = np.concatenate([from_ints(values), tail])
