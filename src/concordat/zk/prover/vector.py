@@ -167,16 +167,16 @@ def inverses(values: Vector) -> Vector:
 
 def random_base(seed: bytes, label: bytes, count: int) -> Vector:
     """Uniform elements of F from a secret seed: SHA-256 in counter mode, words at or above P passed over."""
-    key = sha256(seed + label)
-    blocks, have = [], 0
-    while have < count:
-        more = (count - have) // 4 + 4
-        first = sum(len(block) // 32 for block in blocks)
-        blocks.append(b"".join(sha256(key.digest() + i.to_bytes(8, "big")).digest() for i in range(first, first + more)))
-        numbers = np.frombuffer(b"".join(blocks), dtype=">u8").astype(np.uint64)
-        numbers = numbers[numbers < _P]
-        have = len(numbers)
-    return numbers[:count] if count else np.zeros(0, dtype=np.uint64)
+    key = sha256(seed + label).digest()
+    data = bytearray()
+    numbers = np.zeros(0, dtype=np.uint64)
+    while len(numbers) < count:
+        first = len(data) // 32
+        for i in range(first, first + (count - len(numbers)) // 4 + 4):
+            data += sha256(key + i.to_bytes(8, "big")).digest()
+        words = np.frombuffer(bytes(data), dtype=">u8").astype(np.uint64)
+        numbers = words[words < _P]
+    return numbers[:count]
 
 
 def eq_vector(point: list[K]) -> Vector:
