@@ -36,6 +36,7 @@ from concordat.protocol.events import Event
 from concordat.protocol.ledger import Balance, Placed, Receipt
 from concordat.protocol.messages import Deposit, Message
 from concordat.protocol.order import Order, OrderState, order_id
+from concordat.protocol.panel import Member
 from concordat.protocol.panel_messages import DrawPanel
 
 __all__ = ["EvmLedger"]
@@ -280,6 +281,10 @@ class EvmLedger:
     def token_balance(self, account: Address) -> Amount:
         """Settlement tokens held outside the vault."""
         return Amount(self._read("DevToken", self.deployment.token, "balanceOf", account))
+
+    def member(self, replica: Address) -> Member:
+        """One member of the pool of replicas; place zero if it is none."""
+        return Member(**self._read("Replication", self.deployment.replication, "member", replica))
 
     def now(self) -> Timestamp:
         """Time that a message sent now would see: the pending block's, or the latest's where there is none.

@@ -16,6 +16,7 @@ from typing import Any
 from concordat.chain.accounts import Signer
 from concordat.client.decision import Decision
 from concordat.client.demands import contest, demand
+from concordat.client.drafting import Wishes, default_window, draft_order, executions, policy_for
 from concordat.client.keyring import Keyring
 from concordat.client.offer import InputOpening, Offer
 from concordat.client.private import seal_offer
@@ -26,23 +27,16 @@ from concordat.client.registry import PublishedModel, Registry
 from concordat.client.sealing import SealingPair
 from concordat.client.search import Search
 from concordat.primitives.encoding import ZERO32, from_hex, to_hex
-from concordat.primitives.errors import EndpointError, InputError, NotFoundError, OrderError, PolicyError
+from concordat.primitives.errors import EndpointError, InputError, NotFoundError, OrderError
 from concordat.primitives.signatures import release_digest
-from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp, minutes, show_usd
+from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp, show_usd
 from concordat.primitives.wire import from_wire, to_wire
-from concordat.protocol.bond import bond_for
 from concordat.protocol.evidence import (
     PUBLIC_KINDS,
-    AnyOf,
-    ClientRelease,
-    FraudProvable,
-    Native,
     Policy,
-    encode_policy,
     is_private,
     kinds_named,
 )
-from concordat.protocol.execution import input_root
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import (
     Funding,
@@ -63,16 +57,6 @@ _ENDINGS = {
     OrderStatus.CANCELLED: "cancelled by both",
     OrderStatus.SLASHED: "answered falsely, and the provider slashed",
 }
-
-
-def default_window(price: Amount) -> Seconds:
-    """Challenge window that grows with what is at stake: ten minutes for cents, an hour for dollars, a day beyond.
-
-    A watcher needs to be awake once in the window; the more a wrong answer is worth, the longer he may sleep.
-    """
-    if price < 1_000_000:
-        return Seconds(600)
-    return Seconds(3_600) if price < 100_000_000 else Seconds(86_400)
 
 
 class Orders:
@@ -168,36 +152,32 @@ class Orders:
         OrderError
             If no provider takes it; nothing is paid then.
         """
-        policy = _policy(evidence, private)
+        policy = policy_for(evidence, private)
         published = model if isinstance(model, PublishedModel) else self.registry.model(ModelId(model))
-        link = self._choose(published, pay, provider)
+        link = self._choose(published, pay // executions(policy), provider)
         opening = inputs if isinstance(inputs, InputOpening) else _fresh_opening(published, inputs)
-        now = self.ledger.now()
-        signer = self._keyring.signer(client)
-        limit = Timestamp(now + (minutes(10) if deadline is None else deadline))
-        if limit <= now:
-            raise InputError(
-                "The deadline is in the past.", code="DeadlinePast", hint="Give it at least a few seconds."
-            )
-        order = Order(
-            client=signer.address,
-            provider=link.address,
-            price=pay,
-            bond=bond_for(pay) if bond is None else bond,
-            accept_by=limit,
-            deliver_by=limit,
-            window=default_window(pay) if window is None else window,
-            model=published.id,
-            input=input_root(opening.words, opening.salt, published.graph.input_depth),
-            evidence=encode_policy(policy),
-            effect=effect,
-            terms=ZERO32,
-            salt=Bytes32(secrets.token_bytes(32)),
-        )
+        wishes = Wishes(pay=pay, policy=policy, deadline=deadline, window=window, bond=bond, effect=effect)
+        order = self.draft(wishes, published, opening, provider=link.address, client=client)
         offer = Offer(order=order, funding=self._authorise(order, client), opening=opening)
         if is_private(order.evidence):
             return self._send_private(offer, link, client)
         return self._send(offer, link, client)
+
+    def draft(
+        self, wishes: Wishes, model: PublishedModel, opening: InputOpening, *, provider: Address, client: str
+    ) -> Order:
+        """The order that says what a client wishes for, not signed yet."""
+        return draft_order(
+            wishes,
+            model,
+            opening.words,
+            opening.salt,
+            client=self._keyring.signer(client).address,
+            provider=provider,
+            salt=Bytes32(secrets.token_bytes(32)),
+            now=self.ledger.now(),
+            parameters=self.ledger.parameters,
+        )
 
     def _choose(self, model: PublishedModel, pay: Amount, provider: Address | None) -> ProviderLink:
         links = {link.address: link for link in self._providers()}
@@ -445,22 +425,6 @@ class PlacedOrder:
 
 def _fresh_opening(model: PublishedModel, row: Mapping[str, Any] | Sequence[Any]) -> InputOpening:
     return InputOpening(words=model.schema.encode_one(row), salt=Bytes32(secrets.token_bytes(32)))
-
-
-def _policy(evidence: Policy | None, private: bool | None) -> Policy:
-    """What was asked for, if it can be had together."""
-    if evidence is None:
-        return ClientRelease() if private else AnyOf(Native(), FraudProvable())
-    sealed = is_private(encode_policy(evidence))
-    if private is not None and private != sealed:
-        said = "shows input and output to others" if private else "shows nobody anything, and is sealed"
-        raise PolicyError(
-            f"Evidence that is {evidence} {said}.",
-            code="PrivacyConflict",
-            hint="Leave `private` out, or ask for other evidence: only validity, attestation, metering and the "
-            "client's release leave an order private.",
-        )
-    return evidence
 
 
 def _model_id(model: PublishedModel | bytes) -> ModelId:

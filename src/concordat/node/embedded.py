@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +32,7 @@ from concordat.node.log_keys import signers_of_seeds
 from concordat.node.outbox import Outbox
 from concordat.node.provider import Provider, Terms
 from concordat.node.recorder import Recorder
+from concordat.node.replica import Replica
 from concordat.node.seals import SealKeys
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, ModelId, OrderId, Seconds, usd
@@ -47,6 +49,8 @@ STAKE = usd("500")
 """What embedded providers and challengers put into the vault."""
 IDLE_SECONDS = Seconds(60)
 """How far the clock of a chain of one's own moves when nobody has anything to do."""
+TICKETS = 10
+"""Tickets of an embedded replica."""
 
 
 class Backend(Protocol):
@@ -150,6 +154,7 @@ class EmbeddedMarket:
         self.keyring = keyring
         self.public = PublicData(content)
         self.challengers: list[Challenger] = []
+        self.replicas: list[Replica] = []
         self._providers: list[EmbeddedProvider] = []
         self._journals: list[Journal] = []
         self.log = TransparencyLog(
@@ -171,7 +176,8 @@ class EmbeddedMarket:
         signer, ledger = self.keyring.signer(name), self.backend.ledger
         seals = SealKeys(self.home.seals(name), signer.address, signer.sign, ledger.domain)
         native = self.backend.artifacts.has_native
-        provider = kind(ledger, journal, self.public, outbox, terms, native=native, seals=seals)
+        hurry = partial(self.backend.advance, Seconds(0))
+        provider = kind(ledger, journal, self.public, outbox, terms, native=native, seals=seals, hurry=hurry)
         self._providers.append(EmbeddedProvider(provider))
         return provider
 
@@ -183,9 +189,20 @@ class EmbeddedMarket:
         self.challengers.append(challenger)
         return challenger
 
+    def add_replica(self, name: str, *, kind: Callable[..., Replica] = Replica, tickets: int = TICKETS) -> Replica:
+        """Start one more replica in this process, with a challenger for where it disagrees."""
+        journal, outbox = self._tools(name)
+        self.backend.stake(outbox.sender, STAKE)
+        replica = kind(self.backend.ledger, journal, self.public, outbox)
+        replica.join(tickets)
+        self.replicas.append(replica)
+        self.challengers.append(Challenger(self.backend.ledger, journal, self.public, outbox))
+        return replica
+
     def step(self) -> int:
         """Let every node take one step; returns how many things were done."""
         done = sum(link.provider.step() for link in self._providers)
+        done += sum(replica.step() for replica in self.replicas)
         done += sum(challenger.step() for challenger in self.challengers)
         return done + self.keeper.step() + self.recorder.step()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from concordat.node.feed import Feed
 from concordat.node.outbox import Outbox
+from concordat.node.tending import PanelTender
 from concordat.node.turns import Turns
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import ProtocolError
@@ -73,6 +74,7 @@ class Keeper:
         self.outbox = outbox
         self._feed = Feed(ledger, journal, "keeper")
         self._turns = Turns()
+        self._panels = PanelTender(ledger, journal, outbox)
 
     def step(self) -> int:
         """Look at new events, and at every order and dispute where something is due."""
@@ -81,12 +83,13 @@ class Keeper:
         for kind, tend in (("order", self._tend_order), ("dispute", self._tend_dispute), ("demand", self._tend_demand)):
             for key, _, body in self.journal.items(kind, "open", due=now):
                 done += self._turns.take(f"{kind} {key}", partial(tend, key, body, now))
-        return done
+        return done + self._panels.step(now)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
     def _note(self, placed: Placed) -> None:
         event, block = placed.event, placed.block
+        self._panels.note(placed)
         if isinstance(event, Accepted):
             body, due = {"order": to_wire(event.order), "from": block}, event.order.deliver_by + 1
             self.journal.set_item("order", to_hex(event.order_id), "open", body, due=due, block=block)
@@ -127,6 +130,7 @@ class Keeper:
     def _end_order(self, key: str, block: int) -> None:
         self.journal.set_item("order", key, "closed", block=block)
         self.outbox.settle(key)
+        self._panels.wake(key)
         for kind in ("dispute", "demand"):
             for name, _, _ in self.journal.items(kind, "open"):
                 if name.startswith(key):
@@ -134,7 +138,7 @@ class Keeper:
 
     def _undo(self, block: int) -> int:
         """What blocks that are gone touched is looked at anew, and disputes are read again from their beginning."""
-        first = block
+        first = self._panels.undo(block)
         for kind in ("order", "dispute", "demand"):
             for key, _, body in self.journal.touched(kind, block):
                 self.journal.set_item(kind, key, "open", due=0)

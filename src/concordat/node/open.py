@@ -46,6 +46,7 @@ def open(
     password: Callable[[str], str] | None = None,
     database: str = "",
     log_store: str = "",
+    replicas: int = 0,
 ) -> Network:
     """Connect to a market, or start one of your own; close it with ``with``.
 
@@ -62,6 +63,8 @@ def open(
         ``postgresql://user:password@host/database``.
     log_store : str
         URL of the database that keeps the transparency log instead of the home.
+    replicas : int
+        How many replicas a market of your own starts with.
 
     Raises
     ------
@@ -86,6 +89,8 @@ def open(
     market = open_market(url, home=place)
     market.add_provider("provider", TERMS)
     market.add_challenger("challenger")
+    for number in range(1, replicas + 1):
+        market.add_replica(f"replica-{number}")
     return market.network
 
 

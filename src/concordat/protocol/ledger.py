@@ -10,6 +10,7 @@ from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Second
 from concordat.protocol.events import Event
 from concordat.protocol.messages import Message
 from concordat.protocol.order import Domain, OrderState
+from concordat.protocol.panel import Member
 
 __all__ = ["Balance", "Ledger", "Parameters", "Placed", "Receipt"]
 
@@ -111,6 +112,10 @@ class Ledger(Protocol):
 
     def token_balance(self, account: Address) -> Amount:
         """Settlement tokens held outside the vault."""
+        ...
+
+    def member(self, replica: Address) -> Member:
+        """One member of the pool of replicas; place zero if it is none."""
         ...
 
     def now(self) -> Timestamp:

@@ -21,6 +21,7 @@ from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.ledger import Balance, Parameters, Placed, Receipt
 from concordat.protocol.messages import Message
 from concordat.protocol.order import Domain, OrderState
+from concordat.protocol.panel import Member
 from concordat.protocol.state import Call, EvidenceModule, Judge, Rules, WorldState
 from concordat.protocol.transition import apply_message
 
@@ -134,6 +135,10 @@ class MemoryLedger:
     def token_balance(self, account: Address) -> Amount:
         """Settlement tokens held outside the vault."""
         return self.world.token_balance(account)
+
+    def member(self, replica: Address) -> Member:
+        """One member of the pool of replicas; place zero if it is none."""
+        return self.world.pool.members.get(replica, Member())
 
     def now(self) -> Timestamp:
         """Time of the latest block."""

@@ -27,9 +27,9 @@ class Seat(IntEnum):
 class Member:
     """One member of the pool."""
 
-    place: int
-    """Number of his place, from one."""
-    tickets: int
+    place: int = 0
+    """Number of his place, from one; zero where he is none."""
+    tickets: int = 0
     """His stake, in tickets."""
     free_at: int = 0
     """Zero while he can be drawn; then when his stake is free."""

@@ -1,0 +1,135 @@
+"""From a client's wishes to the order that is signed: what is filled in where nothing is said, what cannot be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from concordat.client.registry import PublishedModel
+from concordat.primitives.encoding import ZERO32
+from concordat.primitives.errors import InputError, PolicyError
+from concordat.primitives.units import Address, Amount, Bytes32, Seconds, Timestamp, minutes
+from concordat.protocol.bond import bond_for
+from concordat.protocol.evidence import (
+    AnyOf,
+    ClientRelease,
+    EvidenceKind,
+    FraudProvable,
+    Native,
+    Policy,
+    encode_policy,
+    is_private,
+    replicas_of,
+    requires,
+)
+from concordat.protocol.execution import input_root
+from concordat.protocol.ledger import Parameters
+from concordat.protocol.order import Order
+
+__all__ = ["Wishes", "default_deadline", "default_window", "draft_order", "executions", "policy_for"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a client asks for, as far as it says so."""
+
+    pay: Amount
+    """Price."""
+    policy: Policy
+    """What makes the result acceptable."""
+    deadline: Seconds | None = None
+    """Time to accept and deliver."""
+    window: Seconds | None = None
+    """Time to challenge."""
+    bond: Amount | None = None
+    """What the provider puts at risk."""
+    effect: bytes = ZERO32
+    """Steward, epoch and source of an effect on chain."""
+
+
+def default_window(price: Amount, evidence: bytes = b"", parameters: Parameters | None = None) -> Seconds:
+    """Challenge window that grows with what is at stake: ten minutes for cents, an hour for dollars, a day beyond.
+
+    A watcher needs to be awake once in the window; the more a wrong answer is worth, the longer he may sleep. Where
+    replicas are asked for, there must be time left to show fraud after they have revealed.
+    """
+    least = 4 * parameters.reveal_time if parameters is not None and _needs_replicas(evidence) else 0
+    grown = 600 if price < 1_000_000 else 3_600 if price < 100_000_000 else 86_400
+    return Seconds(max(grown, least))
+
+
+def default_deadline(evidence: bytes, parameters: Parameters) -> Seconds:
+    """Ten minutes; and the time in which replicas are drawn and commit, where they are asked for."""
+    return Seconds(minutes(10) + (2 * parameters.commit_time if _needs_replicas(evidence) else 0))
+
+
+def executions(policy: Policy) -> int:
+    """How many run the model for the price: the provider, and replicas where there is no way around them."""
+    evidence = encode_policy(policy)
+    return 1 + (replicas_of(evidence)[1] if _needs_replicas(evidence) else 0)
+
+
+def policy_for(evidence: Policy | None, private: bool | None) -> Policy:
+    """What was asked for, if it can be had together.
+
+    Raises
+    ------
+    PolicyError
+        ``PrivacyConflict`` if privacy and evidence contradict each other.
+    """
+    if evidence is None:
+        return ClientRelease() if private else AnyOf(Native(), FraudProvable())
+    sealed = is_private(encode_policy(evidence))
+    if private is not None and private != sealed:
+        said = "shows input and output to others" if private else "shows nobody anything, and is sealed"
+        raise PolicyError(
+            f"Evidence that is {evidence} {said}.",
+            code="PrivacyConflict",
+            hint="Leave `private` out, or ask for other evidence: only validity, attestation, metering and the "
+            "client's release leave an order private.",
+        )
+    return evidence
+
+
+def draft_order(
+    wishes: Wishes,
+    model: PublishedModel,
+    words: bytes,
+    input_salt: Bytes32,
+    *,
+    client: Address,
+    provider: Address,
+    salt: Bytes32,
+    now: Timestamp,
+    parameters: Parameters,
+) -> Order:
+    """The order that says what is wished for.
+
+    Raises
+    ------
+    InputError
+        ``DeadlinePast`` if there is no time to deliver.
+    """
+    evidence = encode_policy(wishes.policy)
+    within = default_deadline(evidence, parameters) if wishes.deadline is None else wishes.deadline
+    if within <= 0:
+        raise InputError("The deadline is in the past.", code="DeadlinePast", hint="Give it at least a few seconds.")
+    window = default_window(wishes.pay, evidence, parameters) if wishes.window is None else wishes.window
+    return Order(
+        client=client,
+        provider=provider,
+        price=wishes.pay,
+        bond=bond_for(wishes.pay) if wishes.bond is None else wishes.bond,
+        accept_by=Timestamp(now + within),
+        deliver_by=Timestamp(now + within),
+        window=window,
+        model=model.id,
+        input=input_root(words, input_salt, model.graph.input_depth),
+        evidence=evidence,
+        effect=Bytes32(wishes.effect),
+        terms=ZERO32,
+        salt=salt,
+    )
+
+
+def _needs_replicas(evidence: bytes) -> bool:
+    return requires(evidence, EvidenceKind.REPLICATED)
