@@ -18,12 +18,15 @@ from concordat.client.network import Network
 from concordat.client.orders import PlacedOrder
 from concordat.client.registry import PublishedModel
 from concordat.node.supervisor import NodeSpec, Supervisor
+from concordat.primitives.encoding import to_hex
+from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import OrderId, Seconds, usd
 from concordat.protocol.events import Delivered, Paid
 from concordat.protocol.evidence import FraudProvable, Native
+from concordat.storage.sql.schema import Table
 from concordat.testing.small import small_model
 
-__all__ = ["Shop", "Watch", "open_shop"]
+__all__ = ["Shop", "Watch", "open_shop", "write_history"]
 
 ROW = {"income": 5200, "debt": 900, "age": 44, "years": 3}
 PRICE = usd("0.05")
@@ -65,14 +68,37 @@ class Shop:
         )
 
 
+ITEM = Table(name="item", key="kind", columns=("kind", "key", "stage", "body", "due", "block"))
+KINDS = {
+    "provider": [("offer", "closed")],
+    "challenger": [("delivery", "over")],
+    "keeper": [("order", "closed"), ("decision", "recorded")],
+}
+"""What a node's journal holds of an order that is over."""
+
+
+def write_history(home: Home, node: NodeSpec, orders: int) -> None:
+    """Fill a node's journal with orders that are over."""
+    body = json.dumps({"order": {"price": int(PRICE), "filling": "x" * 300}})
+    journal = home.open_journal(node.name)
+    with journal.write("history") as database:
+        for kind, stage in KINDS[node.role]:
+            names = (to_hex(keccak256(b"%d" % number)) for number in range(orders))
+            database.insert(ITEM, ((kind, name, stage, body, 0, 0) for name in names))
+    journal.close()
+
+
 @contextmanager
-def open_shop(providers: int) -> Iterator[Shop]:
-    """A running market, seen by a client, with a small model published in it."""
+def open_shop(providers: int, history: int = 0) -> Iterator[Shop]:
+    """A running market, seen by a client, with a small model published in it; its nodes may have a past."""
     with tempfile.TemporaryDirectory(prefix="concordat-market-") as folder:
         names = [f"provider-{number + 1}" for number in range(providers)]
         nodes = [NodeSpec(role="provider", name=name) for name in names]
         nodes += [NodeSpec(role=role, name=role) for role in ("challenger", "keeper")]
         home = Home(Path(folder))
+        if history:
+            for node in nodes:
+                write_history(home, node, history)
         supervisor = Supervisor(home, tuple(nodes))
         try:
             supervisor.start()

@@ -7,6 +7,8 @@ is measured for one order at a time, from before it is signed to the moment at w
 
     python benchmarks/market.py            in words
     python benchmarks/market.py --json     one object
+    python benchmarks/market.py --providers 1 --history 1000000
+                                           with a million orders that are over in every node's journal
 
 All processes share this machine, so the figures say how fast *it* is with whatever else it does: compare runs on the
 same machine only, and mind the load that is printed.
@@ -115,7 +117,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for providers in asked.providers:
         print(f"{providers} provider process(es), {asked.orders} orders …", file=sys.stderr)
-        with open_shop(providers) as shop, Watch(shop.ledger) as watch:
+        with open_shop(providers, asked.history) as shop, Watch(shop.ledger) as watch:
             taken, placed = latencies(shop, watch, orders=asked.singles, window=window)
             runs[str(providers)] = throughput(shop, watch, orders=asked.orders, threads=asked.threads, window=window)
             if not figures:
@@ -132,6 +134,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         "offers_per_s": {providers: run.offers_per_s for providers, run in runs.items()},
         **figures,
         "orders": asked.orders,
+        "historical_orders": asked.history,
         "client_threads": asked.threads,
         "share_native": 0.5,
         "window_s": window,
@@ -169,6 +172,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--providers", type=int, nargs="+", default=[1, 4], help="provider processes, one run for each")
     parser.add_argument("--orders", type=int, default=200, help="orders of a run")
+    parser.add_argument("--history", type=int, default=0, help="orders that are over in each node's journal before")
     parser.add_argument("--threads", type=int, default=4, help="threads of the client")
     parser.add_argument("--singles", type=int, default=40, help="orders that are placed one at a time")
     parser.add_argument("--bundles", type=int, default=10, help="bundles that are verified")
