@@ -46,7 +46,10 @@ def _evaluate(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
 
 
 def _lower(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    return [lower_curve(lowering, node, values[0], lambda x: _run(node, np.asarray(x, dtype=np.float64)))]
+    def curve(x: Array) -> Array:
+        return _run(node, np.asarray(x, dtype=np.float64)).reshape(x.shape)  # a constant may have more dimensions
+
+    return [lower_curve(lowering, node, values[0], curve)]
 
 
 OPERATORS = {CURVE: Operator(evaluate=_evaluate, lower=_lower)}
