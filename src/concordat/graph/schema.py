@@ -166,7 +166,8 @@ class ModelSchema:
                 hint=f"The model takes {', '.join(self.names[:12])}{', …' if len(self.names) > 12 else ''}.",
                 column=absent[0],
             )
-        extra = [name for name in found if name not in set(self.names)]
+        known = set(self.names)
+        extra = [name for name in found if name not in known]
         if extra and not ignore_extra:
             raise SchemaError(
                 f"The model has no column {extra[0]!r}.",

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from concordat.graph.onnx.constants import Array
+from concordat.graph.onnx.folding import of_constants
 from concordat.graph.onnx.operators import OPERATORS
 from concordat.graph.onnx.operators.registry import MAX_ROW_ELEMENTS, Operator
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
@@ -56,12 +57,16 @@ def evaluate(model: OnnxModel, feeds: Mapping[str, Array], *, only: Sequence[str
         If an operator is unknown, its inputs do not fit it, or a row grows too large.
     """
     values: dict[str, Array] = {**model.constants, **feeds}
+    without_batch = set(model.constants)
     total = 0
     with np.errstate(all="ignore"):
         for node in model.nodes:
             if only is not None and all(name in values for name in only):
                 break
-            results = _evaluate_node(node, values)
+            constant = all(name in without_batch for name in node.inputs if name)
+            results = _evaluate_node(node, values, constant)
+            if constant or node.op == "Shape":
+                without_batch.update(node.outputs)
             batch = max(len(next(iter(feeds.values()))), 1)
             for name, result in zip(node.outputs, results, strict=False):
                 total += result.size // batch
@@ -74,11 +79,11 @@ def evaluate(model: OnnxModel, feeds: Mapping[str, Array], *, only: Sequence[str
     return values
 
 
-def _evaluate_node(node: OnnxNode, values: Mapping[str, Array]) -> Sequence[Array]:
+def _evaluate_node(node: OnnxNode, values: Mapping[str, Array], constant: bool) -> Sequence[Array]:
     operator = operator_of(node)
     inputs = [values[name] if name else np.zeros(0) for name in node.inputs]
     try:
-        return operator.evaluate(node, inputs)
+        return of_constants(node, inputs) if constant else operator.evaluate(node, inputs)
     except ModelError:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError) as error:

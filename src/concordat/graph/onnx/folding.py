@@ -13,10 +13,11 @@ import numpy as np
 
 from concordat.graph.onnx.constants import MAX_CONSTANT, Array
 from concordat.graph.onnx.operators import OPERATORS
+from concordat.graph.onnx.operators.structure import cut, pieces
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 from concordat.primitives.errors import ModelError
 
-__all__ = ["fold_constants"]
+__all__ = ["fold_constants", "of_constants"]
 
 
 def fold_constants(model: OnnxModel) -> OnnxModel:
@@ -42,11 +43,16 @@ def _folded(node: OnnxNode, constants: Mapping[str, Array]) -> Sequence[Array] |
         return None
     try:
         with np.errstate(all="ignore"):
-            found = _MOVES[node.op](node, inputs) if node.op in _MOVES else OPERATORS[node.op].evaluate(node, inputs)
+            found = of_constants(node, inputs)
     except (ModelError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError):
         return None
     arrays = [np.asarray(x) for x in found]
     return None if any(np.isnan(x).any() for x in arrays if x.dtype.kind == "f") else arrays
+
+
+def of_constants(node: OnnxNode, inputs: Sequence[Array]) -> Sequence[Array]:
+    """What an operator makes of arrays that have no batch."""
+    return _MOVES[node.op](node, inputs) if node.op in _MOVES else OPERATORS[node.op].evaluate(node, inputs)
 
 
 def _reshape(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
@@ -72,6 +78,8 @@ def _unsqueeze(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
 
 _MOVES: dict[str, Callable[[OnnxNode, Sequence[Array]], list[Array]]] = {
     "Reshape": _reshape,
+    "Slice": lambda node, inputs: cut(node, inputs, inputs[0]),
+    "Split": lambda node, inputs: pieces(node, inputs, inputs[0]),
     "Squeeze": _squeeze,
     "Unsqueeze": _unsqueeze,
 }

@@ -39,6 +39,10 @@ NO_MARGIN = Margin()
 """Nothing around an image."""
 
 
+_MOST_BETWEEN = 2
+"""How many times as many pixels as an image has may be read with what lies between its lines."""
+
+
 class Shape(NamedTuple):
     """Of one image."""
 
@@ -67,6 +71,17 @@ class Frame:
     def length(self) -> int:
         """Elements from the first to the last pixel, what lies between the lines included."""
         return (self.shape.height - 1) * self.pitch + self.shape.width * self.shape.channels
+
+    @property
+    def around(self) -> int:
+        """Elements with the zeros before and after."""
+        after = self.margin.bottom * self.pitch + self.margin.right * self.shape.channels
+        return self.lead + self.length + after
+
+    @property
+    def lead(self) -> int:
+        """Zeros before the first pixel."""
+        return self.margin.top * self.pitch + self.margin.left * self.shape.channels
 
     def indexes(self) -> Places:
         """Index of every element in the order (C, H, W), flat."""
@@ -169,15 +184,37 @@ def _written(
     if max(margin.left, margin.right) > shape.width or not clamp[0] <= 0 <= clamp[1]:
         margin = NO_MARGIN
     scaling = _Scaling(*fixed_point(view.region.interval.magnitude, ratio[0], shifted[0]), clamp, kind)
-    pixels = None if margin else stepped(stored, shape.height * shape.width, shape.channels)
+    lines = stepped(stored, shape.height, width)
+    pixels = _pixels(view, shape) if lines is None or not margin else None
     per_channel = [(x.reshape(-1, shape.channels) == x[: shape.channels]).all() for x in scaling[:2]]
-    frame = _frame(shape, margin)
     if pixels is not None and all(per_channel):
         first = scaling._replace(factors=scaling.factors[: pixels.cols], summands=scaling.summands[: pixels.cols])
-        return surrounded(lowering, frame, kind, unit, lambda: _rows(lowering, pixels, pixels.cols, frame, first))
-    lines = matrix(lowering.builder, stored, shape.height, width)
+        pitch = width if shape.height == 1 else (pixels.rows - shape.width) // (shape.height - 1) * shape.channels
+        if lines is None or pitch == width:
+            frame = Frame(shape=shape, origin=0, pitch=pitch, margin=NO_MARGIN)
+            return surrounded(lowering, frame, kind, unit, lambda: _rows(lowering, pixels, pixels.cols, frame, first))
+    frame, copied = _frame(shape, margin), lines or matrix(lowering.builder, stored, shape.height, width)
     pitch = frame.pitch if shape.height > 1 else width
-    return surrounded(lowering, frame, kind, unit, lambda: _rows(lowering, lines, pitch, frame, scaling))
+    return surrounded(lowering, frame, kind, unit, lambda: _rows(lowering, copied, pitch, frame, scaling))
+
+
+def _pixels(view: RegionView, shape: Shape) -> Ref | None:
+    """Pixels by channels, with what lies between two lines, if equal steps reach them all."""
+    index = view.index.reshape(shape)
+    first = int(index[0, 0, 0])
+    channel = int(index[1, 0, 0]) - first if shape.channels > 1 else 0
+    line = int(index[0, 1, 0]) - first if shape.height > 1 else 0
+    column = int(index[0, 0, 1]) - first if shape.width > 1 else line or 1
+    if min(channel, line) < 0 or column < 1 or line % column:
+        return None
+    c, h, w = (np.arange(size) for size in shape)
+    exact = first + c[:, None, None] * channel + h[None, :, None] * line + w[None, None, :] * column
+    pixels = (shape.height - 1) * (line // column) + shape.width
+    if not np.array_equal(exact, index) or pixels > _MOST_BETWEEN * shape.height * shape.width:
+        return None
+    region = view.region
+    base, row, col = region.base + first * region.col, column * region.col, channel * region.col
+    return replace(region, rows=pixels, cols=shape.channels, base=base, row=row, col=col)
 
 
 class _Scaling(NamedTuple):
@@ -241,7 +278,7 @@ def surrounded(lowering: Lowering, frame: Frame, kind: ElementType, unit: float,
     """
     lead = zeros(lowering, frame.origin, kind) if frame.origin else None
     made = make()
-    after = frame.margin.bottom * frame.pitch + frame.margin.right * frame.shape.channels
+    after = frame.around - frame.lead - frame.length
     there = words_needed(frame.length, kind) * kind.per_word - frame.length
     if after > there:
         zeros(lowering, after - there, kind)
@@ -277,5 +314,4 @@ def body(lowering: Lowering, view: RegionView, shape: Shape) -> tuple[Ref, Frame
         return lowering.builder.contiguous(stored), plain
     first = view.region.base + frame.origin
     row = replace(view.region, rows=1, cols=frame.length, row=frame.length, base=first)
-    lead = frame.margin.top * frame.pitch + frame.margin.left * shape.channels
-    return row, replace(frame, origin=lead)
+    return row, replace(frame, origin=frame.lead)

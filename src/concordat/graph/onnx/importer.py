@@ -24,7 +24,7 @@ from concordat.graph.onnx.agreement import Tolerance, agree, first_astray
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.evaluate import evaluate, operator_of
 from concordat.graph.onnx.feeds import Feed, raw_feeds
-from concordat.graph.onnx.inference import InputPlan, Overrides, infer_inputs
+from concordat.graph.onnx.inference import InputPlan, Overrides, Shapes, infer_inputs, with_shapes
 from concordat.graph.onnx.lowering import Lowering
 from concordat.graph.onnx.quantise import Precision, as_region, rescale
 from concordat.graph.onnx.reader import MAX_FILE, OnnxModel, read_onnx
@@ -113,6 +113,7 @@ def import_onnx(
     schema: Overrides | None = None,
     tolerance: Tolerance | None = None,
     bits: Literal[8, 16, "auto"] = "auto",
+    shape: Shapes | None = None,
 ) -> ImportedModel:
     """Turn an ONNX model into an integer graph.
 
@@ -129,6 +130,9 @@ def import_onnx(
         What the integer graph must keep on the calibration rows.
     bits : 8, 16 or "auto"
         Width of dense weights; "auto" takes 16 where 8 miss the tolerance.
+    shape : sequence of int, or mapping of sequences by input name, optional
+        Of one row of an input whose shape the file leaves open, without the batch: ``(3, 48, 192)``. Left out, it is
+        that of the calibration rows, if they are one array of as many dimensions.
 
     Raises
     ------
@@ -140,7 +144,7 @@ def import_onnx(
     if bits not in _PRECISIONS:
         raise ModelError(f"{bits!r} is no width of weights.", code="BadPrecision", hint='Use 8, 16 or "auto".')
     wanted = tolerance or Tolerance()
-    model = rewrite(read_onnx(_bytes(source)))
+    model = rewrite(with_shapes(read_onnx(_bytes(source)), calibration, shape))
     for node in model.nodes:
         operator_of(node)
     plan, samples = _samples(model, infer_inputs(model, calibration, schema or {}))

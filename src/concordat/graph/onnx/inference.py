@@ -8,7 +8,7 @@ zero if they do not.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -22,11 +22,13 @@ from concordat.graph.onnx.usage import Usage, usage_of
 from concordat.graph.schema import Rows, rows_by_name
 from concordat.primitives.errors import ModelError, SchemaError
 
-__all__ = ["InputPlan", "Overrides", "infer_inputs"]
+__all__ = ["InputPlan", "Overrides", "Shapes", "infer_inputs", "with_shapes"]
 
 Overrides = Mapping[str, Mapping[str, Any] | Column]
 """By column name: a whole column, or some of ``step minimum maximum missing`` / ``categories unknown``."""
 
+Shapes = Sequence[int] | Mapping[str, Sequence[int]]
+"""Shape of one row of the only input, or of some inputs by name."""
 _UNIFORM_WIDTH = 64
 _FINEST = 9
 
@@ -48,6 +50,52 @@ class InputPlan:
     def names(self) -> tuple[str, ...]:
         """Names of all input elements."""
         return tuple(name for column in self.columns for name in column.names)
+
+
+def with_shapes(model: OnnxModel, calibration: Rows, shapes: Shapes | None) -> OnnxModel:
+    """The model with a whole shape for each input that the caller, or the calibration rows, give one.
+
+    Raises
+    ------
+    ModelError
+        ``BadShape`` if a shape does not fit what the file says, ``ModelTooLarge`` if it has too many numbers.
+    """
+    only = model.inputs[0].name if len(model.inputs) == 1 else ""
+    if shapes is None:
+        open_ended = only and None in model.inputs[0].shape
+        given = np.shape(calibration)[1:] if isinstance(calibration, np.ndarray) and open_ended else ()
+        shapes = {only: given} if len(given) == len(model.inputs[0].shape) and given else {}
+    elif not isinstance(shapes, Mapping):
+        shapes = {only: shapes}
+    known = {value.name for value in model.inputs}
+    for name in shapes:
+        if name not in known:
+            raise ModelError(
+                f"There is no input {name[:80]!r} to give a shape.",
+                code="BadShape",
+                hint=f"The inputs are {', '.join(sorted(known)[:12])}; give shapes by name if there are several.",
+            )
+    inputs = tuple(_shaped(value, shapes[value.name]) if value.name in shapes else value for value in model.inputs)
+    return replace(model, inputs=inputs)
+
+
+def _shaped(value: OnnxInput, shape: Sequence[int]) -> OnnxInput:
+    wanted = tuple(int(size) for size in shape)
+    fits = len(wanted) == len(value.shape) and all(a in (None, b) for a, b in zip(value.shape, wanted, strict=True))
+    if not fits or min(wanted, default=1) < 1:
+        raise ModelError(
+            f"A row of input {value.name[:80]!r} has the shape {value.shape}, not {wanted}.",
+            code="BadShape",
+            hint="Give the sizes of all dimensions but the batch; None stands for any size.",
+        )
+    found = replace(value, shape=wanted)
+    if (found.width or 0) > MAX_COLUMNS:
+        raise ModelError(
+            f"A row of input {value.name[:80]!r} has {found.width} numbers, more than {MAX_COLUMNS}.",
+            code="ModelTooLarge",
+            hint="Give a smaller shape.",
+        )
+    return found
 
 
 def infer_inputs(model: OnnxModel, calibration: Rows, overrides: Overrides) -> InputPlan:

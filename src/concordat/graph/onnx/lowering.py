@@ -21,6 +21,7 @@ from concordat.graph.onnx import curves
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.evaluate import evaluate, operator_of
 from concordat.graph.onnx.feeds import grid_feeds
+from concordat.graph.onnx.folding import of_constants
 from concordat.graph.onnx.images import Frame
 from concordat.graph.onnx.inference import InputPlan
 from concordat.graph.onnx.layout import matrix
@@ -111,7 +112,7 @@ class Lowering:
             inputs: list[Value] = [self.values[name] if name else np.zeros(0) for name in node.inputs]
             results: Sequence[Value]
             if all(isinstance(value, np.ndarray) for value in inputs):
-                results = operator_of(node).evaluate(node, inputs)  # type: ignore[arg-type]
+                results = of_constants(node, inputs)  # type: ignore[arg-type]
             else:
                 results = self._lower(node, inputs)
             self.values.update(zip(node.outputs, results, strict=False))

@@ -32,9 +32,27 @@ MAX_NODES = 4_096
 MAX_COLUMNS = 1 << 16
 """Most numbers in one row of one input."""
 OLDEST_OPSET = 13
-_OLDER_OPSET = 9
-_UNCHANGED = ("Add", "Cast", "Concat", "Div", "Exp", "Flatten", "Identity", "MatMul", "Mul", "Neg", "Reshape", "Sub")
-"""Operators that mean the same since opset 9, at which skl2onnx writes files that have no others."""
+_SINCE = {
+    9: (
+        "Abs", "Add", "And", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv", "ConvTranspose",
+        "Div", "Dropout", "Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Gather", "Gemm", "GlobalAveragePool",
+        "GlobalMaxPool", "Greater", "HardSigmoid", "Identity", "LSTM", "GRU", "RNN", "LeakyRelu", "Less", "Log",
+        "LogSoftmax", "MatMul", "Max", "Mean", "Min", "Mul", "Neg", "Not", "Or", "PRelu", "Pow", "Reciprocal",
+        "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Selu", "Shape", "Sigmoid",
+        "Sign", "Softmax", "Softplus", "Softsign", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Transpose",
+        "Unsqueeze", "Where", "Xor",
+    ),
+    10: (
+        "AveragePool", "ConvInteger", "DequantizeLinear", "MatMulInteger", "MaxPool", "QLinearConv", "QLinearMatMul",
+        "QuantizeLinear", "Slice",
+    ),
+    11: ("ArgMax", "ArgMin", "DepthToSpace", "Pad", "Resize", "SpaceToDepth"),
+    12: ("GreaterOrEqual", "LessOrEqual"),
+}  # fmt: skip
+"""Since which opset an operator means what it does today, as far as it is read here."""
+_OPERATOR_SINCE = {op: opset for opset, ops in _SINCE.items() for op in ops}
+_FLATTENING = ("LogSoftmax", "Softmax")
+"""Operators that ran over all axes from their own on, before opset 13."""
 _LOOK_IT_UP = "The guide docs/guides/models.md lists what has an integer form; onnx.checker.check_model finds damage."
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 _KINDS: dict[int, str] = {
@@ -44,6 +62,8 @@ _KINDS: dict[int, str] = {
     onnx.TensorProto.INT32: "int32",
     onnx.TensorProto.BOOL: "bool",
     onnx.TensorProto.STRING: "string",
+    onnx.TensorProto.INT8: "int8",
+    onnx.TensorProto.UINT8: "uint8",
 }
 
 
@@ -54,7 +74,7 @@ class OnnxInput:
     name: str
     """As in the file."""
     kind: str
-    """``float32 float64 int64 int32 bool string``."""
+    """``float32 float64 int64 int32 int8 uint8 bool string``."""
     shape: tuple[int | None, ...]
     """Dimensions after the batch; None where the file does not say."""
 
@@ -153,10 +173,10 @@ def _model(model: onnx.ModelProto) -> OnnxModel:
             code="ModelTooLarge",
             hint="Export a smaller model.",
         )
-    _check_opsets(model)
+    opset = _check_opsets(model)
     constants = _constants(graph.initializer)
     inputs = tuple(_input(value) for value in graph.input if value.name not in constants)
-    nodes = tuple(_node(node) for node in graph.node)
+    nodes = tuple(_node(node, opset) for node in graph.node)
     outputs = tuple(value.name for value in graph.output)
     _check_names(inputs, constants, nodes, outputs)
     return OnnxModel(inputs=inputs, outputs=outputs, nodes=nodes, constants=constants)
@@ -166,7 +186,8 @@ def _unsupported(what: str, hint: str) -> ModelError:
     return ModelError(f"The ONNX file has {what}.", code="Unsupported", hint=hint)
 
 
-def _check_opsets(model: onnx.ModelProto) -> None:
+def _check_opsets(model: onnx.ModelProto) -> int:
+    """Version of ai.onnx; refuses versions and domains that are not known."""
     versions: dict[str, int] = {}
     for opset in model.opset_import:
         domain = "" if opset.domain == "ai.onnx" else opset.domain
@@ -182,20 +203,22 @@ def _check_opsets(model: onnx.ModelProto) -> None:
         domain = "" if node.domain == "ai.onnx" else node.domain
         if domain not in versions:
             raise _malformed(f"no opset is declared for {domain or 'ai.onnx'}")
-    plain = [node.op_type for node in model.graph.node if node.domain in ("", "ai.onnx")]
-    oldest = _OLDER_OPSET if set(plain) <= set(_UNCHANGED) else OLDEST_OPSET
-    if plain and versions[""] < oldest:
-        raise ModelError(
-            f"The model uses opset {versions['']}.",
-            code="OldOpset",
-            hint=f"Export with target_opset={OLDEST_OPSET} or newer.",
-        )
+    for node in model.graph.node:
+        since = _OPERATOR_SINCE.get(node.op_type, OLDEST_OPSET)
+        if node.domain in ("", "ai.onnx") and versions[""] < since:
+            raise ModelError(
+                f"The model uses opset {versions['']}; {node.op_type[:80]} is read from opset {since} on.",
+                code="OldOpset",
+                hint=f"Export with target_opset={OLDEST_OPSET} or newer.",
+                op=node.op_type,
+            )
     if versions.get("ai.onnx.ml", 1) > 5:
         raise ModelError(
             f"Opset {versions['ai.onnx.ml']} of ai.onnx.ml is not known.",
             code="NewOpset",
             hint='Export with target_opset={"": 18, "ai.onnx.ml": 3}.',
         )
+    return versions.get("", OLDEST_OPSET)
 
 
 def _constants(tensors: Iterable[onnx.TensorProto]) -> dict[str, Array]:
@@ -229,17 +252,20 @@ def _input(value: onnx.ValueInfoProto) -> OnnxInput:
     return found
 
 
-def _node(node: onnx.NodeProto) -> OnnxNode:
+def _node(node: onnx.NodeProto, opset: int) -> OnnxNode:
     outputs = tuple(node.output)
     if not outputs or not outputs[0] or not (node.input or node.op_type == "Constant"):
         raise _malformed(f"{node.op_type[:80]} {node.name[:80]!r} has no input or no output")
     label = node.name or outputs[0]
+    attributes = {attribute.name: _attribute(node, attribute) for attribute in node.attribute}
+    if node.op_type in _FLATTENING and opset < OLDEST_OPSET:
+        attributes = {"axis": 1, **attributes, "flattened": 1}
     return OnnxNode(
         op=node.op_type[:80],
         name=label[:80],
         inputs=tuple(node.input),
         outputs=outputs,
-        attributes={attribute.name: _attribute(node, attribute) for attribute in node.attribute},
+        attributes=attributes,
     )
 
 

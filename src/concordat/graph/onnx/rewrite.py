@@ -11,6 +11,7 @@ from concordat.graph.onnx.batches import batch_first
 from concordat.graph.onnx.chains import fuse_curves
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.folding import fold_constants
+from concordat.graph.onnx.gates import hard_gates, pads_in_kernels
 from concordat.graph.onnx.patterns import finite, known_patterns
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 
@@ -48,7 +49,7 @@ def rewrite(model: OnnxModel) -> OnnxModel:
         else:
             kept.append(node)
     plain = finite(replace(model, nodes=tuple(reversed(kept)), constants=constants))
-    return batch_first(fuse_curves(known_patterns(plain)))
+    return batch_first(fuse_curves(known_patterns(pads_in_kernels(hard_gates(plain)))))
 
 
 def _constant(node: OnnxNode) -> Array:

@@ -23,6 +23,7 @@ from concordat.graph.onnx.operators import (
     reductions,
     runs,
     shapes,
+    structure,
     support_vectors,
     trees,
 )
@@ -48,6 +49,7 @@ OPERATORS: dict[str, Operator] = {
     **reductions.OPERATORS,
     **runs.OPERATORS,
     **shapes.OPERATORS,
+    **structure.OPERATORS,
     **support_vectors.OPERATORS,
     **trees.OPERATORS,
 }

@@ -54,6 +54,8 @@ def _softmax(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
 
 def _axis(node: OnnxNode, dimensions: int) -> int:
     axis = int(node.attributes.get("axis", -1)) % dimensions
+    if node.attributes.get("flattened") and axis != dimensions - 1:
+        raise node.refuse("before opset 13 it runs over all axes after its own", code="UnsupportedOperator")
     if axis == 0:
         raise node.refuse("it mixes the rows of a batch", code="UnsupportedOperator")
     return axis
