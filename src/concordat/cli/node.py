@@ -22,7 +22,7 @@ from concordat.client.keyring import Keyring
 from concordat.client.network import Network
 from concordat.client.public import PublicData
 from concordat.node.challenger import Challenger
-from concordat.node.embedded import STAKE
+from concordat.node.embedded import STAKE, TICKETS
 from concordat.node.keeper import Keeper
 from concordat.node.log_keys import log_signers
 from concordat.node.operations.logs import FORMATS, say_on
@@ -31,6 +31,7 @@ from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps
 from concordat.node.provider import Provider, Terms
 from concordat.node.recorder import Recorder, record_depth
+from concordat.node.replica import Replica
 from concordat.node.seals import SealKeys
 from concordat.node.steward import StewardNode
 from concordat.primitives.encoding import to_hex
@@ -42,12 +43,12 @@ from concordat.storage.log import TransparencyLog
 
 __all__ = ["ROLES", "node"]
 
-ROLES = ("provider", "challenger", "keeper", "steward")
+ROLES = ("provider", "challenger", "keeper", "replica", "steward")
 
 
 @click.group()
 def node() -> None:
-    """Run a provider, a challenger, a keeper, or a node that works for stewards."""
+    """Run a provider, a challenger, a keeper, a replica, or a node that works for stewards."""
 
 
 @node.command()
@@ -63,6 +64,7 @@ def node() -> None:
     show_default=True,
     help="Provider: URL to write into the ERC-8004 registry; 'door' for that of the door, empty for none.",
 )
+@click.option("--tickets", default=TICKETS, show_default=True, help="Replica: least tickets it has in the pool.")
 @click.option("--min-stake", default="0", show_default=True, help="Dollars in the vault without which it is not ready.")
 @click.option("--log-format", type=click.Choice(FORMATS), help="Form of the log on stderr [CONCORDAT_LOG_FORMAT].")
 @command_errors
@@ -74,6 +76,7 @@ def run(
     host: str,
     port: int,
     announce: str,
+    tickets: int,
     min_stake: str,
     log_format: str | None,
 ) -> None:
@@ -94,6 +97,8 @@ def run(
     if role == "provider":
         terms = Terms(price=usd(price), bond_limit=usd(bond_limit))
         steppers, close, url = _provider(place, terms, announce, _Door(host, port, watched.routes))
+    elif role == "replica":
+        steppers, close = _replica(place, tickets)
     else:
         steppers, close = {"challenger": _challenger, "keeper": _keeper, "steward": _steward}[role](place)
     stop = threading.Event()
@@ -125,6 +130,11 @@ class _Place:
     def public(self) -> PublicData:
         return public_data(self.home, self.ledger)
 
+    def hurry(self) -> None:
+        """Have a block made on a chain that makes none unless somebody sends something."""
+        if is_development(self.ledger.deployment.chain_id):
+            self.ledger.endpoint.call("evm_mine")
+
 
 @dataclass(frozen=True, slots=True)
 class _Door:
@@ -141,7 +151,9 @@ def _provider(
     native = EvmArtifacts(place.ledger, place.keyring).has_native
     signer, domain = place.keyring.signer(place.name), place.ledger.domain
     seals = SealKeys(place.home.seals(place.name), signer.address, signer.sign, domain)
-    provider = Provider(place.ledger, place.journal, place.public, place.outbox, terms, native=native, seals=seals)
+    provider = Provider(
+        place.ledger, place.journal, place.public, place.outbox, terms, native=native, seals=seals, hurry=place.hurry
+    )
     remembered = place.journal.cursor("door") or {"port": 0}
     try:
         port = at.port or remembered["port"]
@@ -164,6 +176,14 @@ def _provider(
 
 def _challenger(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
     return {place.name: Challenger(place.ledger, place.journal, place.public, place.outbox)}, lambda: None
+
+
+def _replica(place: _Place, tickets: int) -> tuple[dict[str, Stepper], Callable[[], None]]:
+    """With a challenger: where it disagrees, it shows why."""
+    replica = Replica(place.ledger, place.journal, place.public, place.outbox)
+    replica.join(tickets)
+    challenger = Challenger(place.ledger, place.journal, place.public, place.outbox)
+    return {place.name: replica, "challenger": challenger}, lambda: None
 
 
 def _keeper(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:

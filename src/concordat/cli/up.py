@@ -21,8 +21,9 @@ __all__ = ["down", "up"]
 @click.command()
 @click.option("--port", type=int, help="Port of the chain [a free one].")
 @click.option("--providers", default=1, show_default=True, help="Number of provider processes.")
+@click.option("--replicas", default=0, show_default=True, help="Number of replica processes.")
 @command_errors
-def up(port: int | None, providers: int) -> None:
+def up(port: int | None, providers: int, replicas: int) -> None:
     """Start chain, provider, challenger and keeper; keep running until Ctrl-C. Nothing is lost in between."""
     context = click.get_current_context()
     settings, speaker = context.find_object(Settings) or Settings(), speaker_of(context)
@@ -31,6 +32,7 @@ def up(port: int | None, providers: int) -> None:
         *(NodeSpec(role="provider", name=name) for name in names),
         NodeSpec(role="challenger", name="challenger"),
         NodeSpec(role="keeper", name="keeper"),
+        *(NodeSpec(role="replica", name=f"replica-{number}") for number in range(1, replicas + 1)),
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -154,7 +154,7 @@ class Orders:
         """
         policy = policy_for(evidence, private)
         published = model if isinstance(model, PublishedModel) else self.registry.model(ModelId(model))
-        link = self._choose(published, pay // executions(policy), provider)
+        link = self._choose(published, Amount(pay // executions(policy)), provider)
         opening = inputs if isinstance(inputs, InputOpening) else _fresh_opening(published, inputs)
         wishes = Wishes(pay=pay, policy=policy, deadline=deadline, window=window, bond=bond, effect=effect)
         order = self.draft(wishes, published, opening, provider=link.address, client=client)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from concordat.client.public import PublicData
 from concordat.graph.execute import run
@@ -47,6 +47,8 @@ LOOK_AGAIN = 5
 """Seconds after which something is looked at again for which an input or an event is missing."""
 ACTIVE = ("drawn", "computed", "committed")
 """Stages in which there is something to do, now or later."""
+SEAT_EVENTS: TypeAlias = SeatCommitted | SeatRevealed | SeatSettled | ReplicaSlashed
+"""Events about one seat."""
 _PAST = frozenset({"NoSeat", "TooLate", "WrongStatus", "BadReveal", "NotMember"})
 """Refusals that last."""
 
@@ -110,9 +112,8 @@ class Replica:
                 self._note_draw(event, block)
         elif isinstance(event, RevealsOpened | Paid | Expired | Cancelled | Slashed):
             self._note_order(event, block)
-        elif isinstance(event, SeatCommitted | SeatRevealed | SeatSettled | ReplicaSlashed):
-            if event.replica == self.address:
-                self._note_seat(event, block)
+        elif isinstance(event, SEAT_EVENTS) and event.replica == self.address:
+            self._note_seat(event, block)
 
     def _note_draw(self, event: PanelDrawn, block: int) -> None:
         """A salt once drawn stays: what was committed with it may still be on its way."""
@@ -129,7 +130,7 @@ class Replica:
         if item is not None:
             self.journal.set_item("seat", key, item[0], {**item[1], "open": True}, due=0, block=block)
 
-    def _note_seat(self, event: SeatCommitted | SeatRevealed | SeatSettled | ReplicaSlashed, block: int) -> None:
+    def _note_seat(self, event: SEAT_EVENTS, block: int) -> None:
         key = to_hex(event.order_id)
         item = self.journal.item("seat", key)
         if item is None:
