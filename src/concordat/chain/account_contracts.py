@@ -20,7 +20,6 @@ __all__ = ["change_signers", "check_verifier", "create_account", "create_verifie
 
 VERIFIERS = {"lms": "LmsVerifier", "slh-dsa": "SlhDsaVerifier"}
 """Contract by scheme."""
-_CREATION_PREFIX_AT_MOST = 1024
 
 
 def create_verifier(endpoint: Endpoint, deployer: Signer, scheme: str) -> Address:
@@ -37,8 +36,7 @@ def check_verifier(endpoint: Endpoint, address: Address, scheme: str) -> None:
         If something else is there, or nothing.
     """
     code = hex_bytes(endpoint.call("eth_getCode", to_hex(address), "latest"))
-    creation = contract(VERIFIERS[scheme]).creation_code
-    if not code or creation.find(code, 0, len(code) + _CREATION_PREFIX_AT_MOST) < 0:
+    if not code or not contract(VERIFIERS[scheme]).creation_code.endswith(code):
         raise ConfigurationError(
             f"{to_hex(address)} is not the packaged {scheme} verifier.",
             code="WrongContracts",

@@ -8,6 +8,7 @@ import click
 
 from concordat.chain.accounts import Account
 from concordat.cli.connect import connect
+from concordat.cli.contract_account import VERBS
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.home import Home
@@ -21,6 +22,10 @@ __all__ = ["account"]
 @click.group()
 def account() -> None:
     """Create accounts, look at balances, withdraw."""
+
+
+for _verb in VERBS:
+    account.add_command(_verb)
 
 
 @account.command()

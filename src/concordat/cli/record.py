@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,8 +11,9 @@ import click
 from concordat.cli.connect import connect
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
+from concordat.node.log_keys import change_log_keys, make_recovery_keys, open_recovery_keys
 from concordat.primitives.encoding import to_hex
-from concordat.primitives.units import ModelId
+from concordat.primitives.units import ModelId, Timestamp
 from concordat.protocol.evidence import kinds_in
 from concordat.protocol.verification import settled_orders
 from concordat.verify import check_sequence
@@ -67,6 +69,52 @@ def audit(model: str) -> None:
     verdict = "nothing is missing, changed or out of order" if not findings else "\n".join(map(str, findings))
     speaker.result(data, f"{len(settled)} settled, {len(records)} recorded: {verdict}")
     context.exit(1 if findings else 0)
+
+
+@record.command("keys")
+@command_errors
+def keys() -> None:
+    """Keys that speak for the log, and every change of them."""
+    context = click.get_current_context()
+    speaker = speaker_of(context)
+    with connect(context.find_object(Settings) or Settings()) as network:
+        log = network.records.log
+        present, made = log.keys, [signed.statement for signed in log.statements()]
+    data = {
+        "keys": [key.encode() for key in present],
+        "changes": [
+            {"sequence": s.sequence, "entry": s.size, "time": s.time, "revoked": [g.key.encode() for g in s.revoked]}
+            for s in made
+        ],
+    }
+    rows = [("now", key.kind.algorithm, key.key_id.hex()) for key in present]
+    rows += [
+        (f"change {s.sequence}, entry {s.size}", key.kind.algorithm, key.key_id.hex()) for s in made for key in s.keys
+    ]
+    speaker.result(data, lambda: speaker.table("Log keys", ("", "algorithm", "key id"), rows))
+
+
+@record.command("rotate")
+@click.option("--lost", is_flag=True, help="The present seeds are gone.")
+@click.option("--stolen-since", type=click.DateTime(), help="Others may hold the present keys since then (UTC).")
+@click.option("--by", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File of recovery keys.")
+@click.option("--recovery", type=click.Path(path_type=Path), help="Make recovery keys in this new file.")
+@command_errors
+def rotate(lost: bool, stolen_since: datetime | None, by: Path | None, recovery: Path | None) -> None:
+    """Make new keys for the log and let its next entry say so. The keeper must not run meanwhile."""
+    context = click.get_current_context()
+    settings = context.find_object(Settings) or Settings()
+    statement = change_log_keys(
+        settings.place,
+        time=Timestamp(int(datetime.now(UTC).timestamp())),
+        lost=lost,
+        stolen_since=Timestamp(int(stolen_since.replace(tzinfo=UTC).timestamp())) if stolen_since else None,
+        by=open_recovery_keys(by) if by else (),
+        recovery=make_recovery_keys(recovery) if recovery else (),
+    )
+    data = {"sequence": statement.sequence, "entry": statement.size, "keys": [key.encode() for key in statement.keys]}
+    sentence = f"change {statement.sequence} is entry {statement.size}; give verifiers a new trust file"
+    speaker_of(context).result(data, sentence)
 
 
 @record.command()

@@ -12,6 +12,7 @@ from concordat.chain.accounts import Signer
 from concordat.chain.deployment import Deployment
 from concordat.chain.ledger import EvmLedger
 from concordat.chain.rpc import Endpoint
+from concordat.client.contract_accounts import ContractAccounts
 from concordat.client.directory import Directory
 from concordat.client.effects_evm import EvmEffects
 from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development, log_id
@@ -64,7 +65,12 @@ def evm_ledger(
     """Ledger and accounts of a home's deployment, checked against the endpoint; see `Keyring` for the callables."""
     endpoint, deployment = Endpoint(url), Deployment.load(home.deployment)
     development = is_development(deployment.chain_id)
-    keyring = Keyring(home.keys, password=password, find=find, development=development)
+    contracts = ContractAccounts(home.keys, endpoint, lambda name: keyring.signer(name), password)
+
+    def anywhere(name: str) -> Signer | None:
+        return (find(name) if find else None) or contracts.find(name)
+
+    keyring = Keyring(home.keys, password=password, find=anywhere, development=development)
     if development:
         return DevelopmentChain(endpoint, deployment, keyring).ledger, keyring
     ledger = EvmLedger(endpoint, deployment)

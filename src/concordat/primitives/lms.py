@@ -75,6 +75,12 @@ class LmsKey:
     def __repr__(self) -> str:
         return f"LmsKey(height={self.height})"
 
+    @classmethod
+    def from_secret(cls, secret: bytes, height: int = 10) -> LmsKey:
+        """Key of a 32-byte secret that is used for nothing else."""
+        identifier, seed = (sha256(label + secret).digest() for label in (b"LMS identifier", b"LMS seed"))
+        return cls(seed=identifier[:16] + seed[:24], height=height)
+
     @property
     def capacity(self) -> int:
         """Signatures that the key can make."""

@@ -49,6 +49,12 @@ class SlhDsaKey:
     def __repr__(self) -> str:
         return "SlhDsaKey()"
 
+    @classmethod
+    def from_secret(cls, secret: bytes) -> SlhDsaKey:
+        """Key of a 32-byte secret that is used for nothing else."""
+        private, public = (sha256(label + secret).digest() for label in (b"SLH-DSA private", b"SLH-DSA public"))
+        return cls(seed=private + public[:N])
+
     @cached_property
     def public(self) -> bytes:
         """32 bytes: PK.seed and PK.root."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from concordat.primitives.errors import CorruptionError, InputError, StorageError
 from concordat.storage.files import WriterLock, read_file, sync_directory, write_file
 
-__all__ = ["IndexBook"]
+__all__ = ["IndexBook", "SharedIndexBook"]
 
 MAGIC = b"concordat indices 1\n"
 KEY_BYTES = 32
@@ -217,6 +217,35 @@ class IndexBook:
         self._write(self._file, _entry(index, digest))
         self._digests[index] = digest
         self._next = index + 1
+
+
+class SharedIndexBook:
+    """A book that is opened for each question and promise only, so that several processes can take turns.
+
+    Parameters are those of `IndexBook`; so are the errors, ``Locked`` among them if two ask at once.
+    """
+
+    def __init__(self, path: Path, public: bytes, capacity: int) -> None:
+        self._path, self._public, self._capacity = path, public, capacity
+
+    def _open(self) -> IndexBook:
+        return IndexBook(self._path, self._public, self._capacity)
+
+    @property
+    def next(self) -> int:
+        """The lowest index that may be reserved."""
+        with self._open() as book:
+            return book.next
+
+    def reserve(self, index: int, digest: bytes) -> None:
+        """Promise an index to a digest, durably, or refuse."""
+        with self._open() as book:
+            book.reserve(index, digest)
+
+    def check(self, used: int) -> None:
+        """Raise if the chain has seen more indices than the book."""
+        with self._open() as book:
+            book.check(used)
 
 
 def _create(path: Path, key: bytes, capacity: int) -> None:
