@@ -18,7 +18,7 @@ from concordat.graph.intervals import Interval
 from concordat.graph.ir import MAX_ROW
 from concordat.graph.onnx.inputs import columns_region
 from concordat.graph.onnx.layout import matrix
-from concordat.graph.onnx.quantise import HEADROOM, rescale
+from concordat.graph.onnx.quantise import HEADROOM, least_share, rescale
 from concordat.graph.onnx.views import Floats, InputView, Places, RegionView, View
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def narrow_rows(
         return region
     low, high = (side.reshape(-1, cols) for side in bounds or lowering.bounds(name))
     reach = np.maximum(np.abs(low).max(axis=0), np.abs(high).max(axis=0)) * HEADROOM[kind]
-    reach = np.maximum(reach, max(float(reach.max()) / 16, 1e-12))
+    reach = np.maximum(reach, max(float(reach.max()) * least_share(lowering), 1e-12))
     units = np.tile(reach / kind.maximum, view.n // cols)
     return rescale(lowering, region, units, kind=kind, lo=-kind.maximum)
 

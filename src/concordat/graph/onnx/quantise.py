@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
 __all__ = [
-    "HEADROOM", "Precision", "as_region", "decision_grid", "dense", "fixed_point", "narrow", "rescale", "weight_steps",
+    "HEADROOM", "Precision", "as_region", "decision_grid", "dense", "fixed_point", "least_share", "narrow", "rescale",
+    "weight_steps",
 ]  # fmt: skip
 
 HEADROOM = {ElementType.I8: 1.25, ElementType.I16: 2.0}
 """How far beyond the calibrated range an activation may go before it saturates."""
+_MANY_ROWS = 100
+"""Calibration rows from which the range of a single element is known well."""
 _FEWEST_STEPS = 500
 """Steps that the greatest weight keeps when sums are made to fit 32 bits."""
 _MULTIPLIER = float(1 << 30)
@@ -186,8 +189,14 @@ def narrow(lowering: Lowering, view: View, name: str, *, floor: float | None = N
         return view
     low, high = lowering.bounds(name)
     reach = np.maximum(np.abs(low), np.abs(high)) * HEADROOM[kind]
-    reach = np.maximum(reach, max(float(reach.max()) / 16, 1e-12))
+    reach = np.maximum(reach, max(float(reach.max()) * least_share(lowering), 1e-12))
     return rescale(lowering, view, reach / kind.maximum, kind=kind, lo=-kind.maximum if floor is None else 0)
+
+
+def least_share(lowering: Lowering) -> float:
+    """Share of a tensor's reach that every element is given at least: few calibration rows say little about each."""
+    rows = len(next(iter(lowering.plan.rows.values())))
+    return 1 / 16 if rows >= _MANY_ROWS else 1 / 2
 
 
 def dense(lowering: Lowering, view: RegionView, weights: Floats, bias: Floats) -> RegionView:
