@@ -230,16 +230,11 @@ class Journal:
     def set_cursor(self, name: str, body: dict[str, Any]) -> None:
         """Remember how far a follower has come."""
         with self.write(f"cursor {name}") as db:
-            self.put_cursor(db, name, body)
-
-    @staticmethod
-    def put_cursor(db: Database, name: str, body: dict[str, Any]) -> None:
-        """The same inside a transaction opened with :meth:`write`, so that several move together."""
-        db.execute(
-            "INSERT INTO cursor (name, body) VALUES (:name, :body) "
-            "ON CONFLICT (name) DO UPDATE SET body = excluded.body",
-            {"name": name, "body": json.dumps(body, sort_keys=True)},
-        )
+            db.execute(
+                "INSERT INTO cursor (name, body) VALUES (:name, :body) "
+                "ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+                {"name": name, "body": json.dumps(body, sort_keys=True)},
+            )
 
 
 def _places(stages: tuple[str, ...]) -> str:

@@ -81,9 +81,22 @@ def _table(name: str) -> Table:
     return Table(name=name, key=columns[0], columns=columns, indexes=_INDEXES.get(name, ()))
 
 
-ORDER, DISPUTE, ARTIFACT = _table("market_order"), _table("dispute"), _table("artifact")
-AGENT, CREDIT, ACCOUNT = _table("agent"), _table("credit"), _table("account")
-UNDO, SEEN = _table("undo"), _table("seen")
+ORDER = _table("market_order")
+"""Orders, from acceptance to their end."""
+DISPUTE = _table("dispute")
+"""Disputes, fraud proofs and demands."""
+ARTIFACT = _table("artifact")
+"""Registered artifacts."""
+AGENT = _table("agent")
+"""Registered agents."""
+CREDIT = _table("credit")
+"""Changes of balances in the vault."""
+ACCOUNT = _table("account")
+"""Sum of each account's credits."""
+UNDO = _table("undo")
+"""How rows were before blocks that may be taken back."""
+SEEN = _table("seen")
+"""Hashes of the last blocks read."""
 DATA = {table.name: table for table in (ORDER, DISPUTE, ARTIFACT, AGENT, CREDIT, ACCOUNT)}
 """What the events said; the other tables are for going on and for going back."""
 
