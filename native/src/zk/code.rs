@@ -5,6 +5,8 @@ use super::transcript::sha256;
 
 /// Rows that are transformed side by side.
 const LANES: usize = 8;
+/// Bytes of a digest below the root.
+pub const NODE: usize = 27;
 
 /// Columns of code words: column `j` is `height` elements from `j * height` on.
 pub struct Columns {
@@ -95,7 +97,7 @@ impl Tree {
         let mut levels = vec![level];
         while levels[levels.len() - 1].len() > 1 {
             let next =
-                levels[levels.len() - 1].chunks_exact(2).map(|pair| sha256(&[&[1], &pair[0], &pair[1]])).collect();
+                levels[levels.len() - 1].chunks_exact(2).map(|pair| sha256(&[&[1], &pair[0][..NODE], &pair[1][..NODE]])).collect();
             levels.push(next);
         }
         Self { columns, levels, seed }
@@ -125,7 +127,7 @@ impl Tree {
                     continue;
                 }
                 if known.binary_search(&(position ^ 1)).is_err() {
-                    out.extend_from_slice(&level[position ^ 1]);
+                    out.extend_from_slice(&level[position ^ 1][..NODE]);
                 }
                 parents.push(position >> 1);
             }
@@ -135,8 +137,8 @@ impl Tree {
 }
 
 fn salt(seed: &[u8], position: usize) -> [u8; 16] {
-    let digest = sha256(&[seed, b"salt", &(position as u32).to_be_bytes()]);
-    digest[..16].try_into().expect("sixteen bytes")
+    let digest = sha256(&[seed, b"salt", &(position as u32 >> 1).to_be_bytes()]);
+    digest[position % 2 * 16..][..16].try_into().expect("sixteen bytes")
 }
 
 /// `point^k` for `k < count`.

@@ -150,7 +150,7 @@ def soundness(relation: Relation, parameters: Parameters) -> dict[str, float]:
         rate = (relation.input_count + input_tail(p)) / (1 << p.input_log_domain)
         bits["input commitment"] = _FIELD_BITS - 2 * _lists(rate) - p.input_log_domain
         bits["input queries"] = p.input_queries * _johnson(rate) + p.grinding
-    bits["hash collisions"] = 128.0
+    bits["hash collisions"] = 108.0
     bits["total"] = -log2(sum(2.0**-b for b in bits.values()))
     return bits
 
@@ -260,7 +260,7 @@ def _weight_code(relation: Relation, wanted: float, proofs: int) -> tuple[int, i
 
 def proof_bytes(relation: Relation, parameters: Parameters) -> float:
     """About how many bytes a proof has."""
-    p, node, salt = parameters, 32, 16
+    p, node, salt = parameters, 27, 16
 
     def opened(queries: int, log_domain: int, leaf: int) -> float:
         return queries * (leaf + salt + node * max(0.0, log_domain - log2(queries) + 0.4))

@@ -12,6 +12,7 @@ import numpy as np
 
 from concordat.zk.field import P, root_of_unity
 from concordat.zk.prover.vector import Vector, base_add, base_mul, base_sub
+from concordat.zk.verifier.reader import NODE_BYTES
 
 __all__ = ["ColumnTree", "encode_rows"]
 
@@ -56,7 +57,8 @@ class ColumnTree:
         ]
         self._levels = [level]
         while len(level) > 1:
-            level = [sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level), 2)]
+            short = [digest[:NODE_BYTES] for digest in level]
+            level = [sha256(b"\x01" + short[i] + short[i + 1]).digest() for i in range(0, len(short), 2)]
             self._levels.append(level)
 
     @property
@@ -65,8 +67,9 @@ class ColumnTree:
         return self._levels[-1][0]
 
     def salt(self, position: int) -> bytes:
-        """Salt of a column."""
-        return sha256(self._seed + b"salt" + position.to_bytes(4, "big")).digest()[:16]
+        """Salt of a column: half of a digest that two neighbours share."""
+        both = sha256(self._seed + b"salt" + (position >> 1).to_bytes(4, "big")).digest()
+        return both[16:] if position & 1 else both[:16]
 
     def column(self, position: int) -> list[int]:
         """Elements of a column."""
@@ -83,7 +86,7 @@ class ColumnTree:
                 if parents and parents[-1] == position >> 1:
                     continue
                 if position ^ 1 not in have:
-                    out.append(level[position ^ 1])
+                    out.append(level[position ^ 1][:NODE_BYTES])
                 parents.append(position >> 1)
             known = parents
         return b"".join(out)

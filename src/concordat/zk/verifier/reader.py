@@ -7,10 +7,12 @@ from hashlib import sha256
 from concordat.primitives.errors import VerificationError
 from concordat.zk.field import K, read_base, read_elements
 
-__all__ = ["MAX_PROOF_BYTES", "ProofReader"]
+__all__ = ["MAX_PROOF_BYTES", "NODE_BYTES", "ProofReader"]
 
 MAX_PROOF_BYTES = 16 << 20
 """Longest proof that is looked at."""
+NODE_BYTES = 27
+"""Bytes of a digest below the root: 108 bits against collisions, and a node is one block of SHA-256."""
 
 
 class ProofReader:
@@ -41,7 +43,8 @@ class ProofReader:
         """Open columns of a committed matrix.
 
         Read are, for each distinct position in ascending order, the column (`height` elements of F) and its salt
-        (16 bytes), and then the missing siblings, level by level from the leaves, left to right.
+        (16 bytes), and then the missing siblings, level by level from the leaves, left to right. Of every digest but
+        the root only the first `NODE_BYTES` are sent and hashed.
 
         Returns
         -------
@@ -59,9 +62,9 @@ class ProofReader:
             for position, digest in level.items():
                 if position >> 1 in parents:
                     continue
-                other = level.get(position ^ 1) or self.take(32)
+                other = level.get(position ^ 1) or self.take(NODE_BYTES)
                 left, right = (other, digest) if position & 1 else (digest, other)
-                parents[position >> 1] = sha256(b"\x01" + left + right).digest()
+                parents[position >> 1] = sha256(b"\x01" + left[:NODE_BYTES] + right[:NODE_BYTES]).digest()
             level = parents
         if level[0] != root:
             raise VerificationError("A column does not belong to its commitment.", code="BadProof")
