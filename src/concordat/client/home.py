@@ -83,11 +83,6 @@ class Home:
         """Is there as soon as a node works."""
         return self.journal(node).with_name("ready")
 
-    @property
-    def index(self) -> Path | str:
-        """Index of the chain's events: a file, or the URL of a database."""
-        return self.database or self.path / "index.db"
-
     def open_journal(self, node: str, *, on_write: Callable[[str], None] | None = None) -> Journal:
         """Journal of one node, as its only process; errors as for `Journal`."""
         return Journal(self.database or self.journal(node), name=f"node-{node}", on_write=on_write)

@@ -195,7 +195,7 @@ def open_search(ledger: Ledger, home: Home | None, *, follow: bool = True) -> Se
     def indexer() -> Indexer:
         if not isinstance(ledger, EvmLedger):
             return LedgerIndexer(ledger, ChainIndex(None, ledger.domain))
-        place = home.index if home is not None else None
+        place = (home.database or home.path / "index.db") if home is not None else None
         return ChainIndexer(ledger, ChainIndex(place, ledger.domain, start=ledger.deployment.block))
 
     return Search(indexer, follow=follow)

@@ -138,10 +138,6 @@ class Journal:
                 {"key": key, "status": status, "raw": raw, "hash": hash, "detail": json.dumps(detail, sort_keys=True)},
             )
 
-    def count_intents(self) -> dict[str, int]:
-        """How many intents are in each status."""
-        return {row[0]: row[1] for row in self._read("SELECT status, COUNT(*) FROM intent GROUP BY status", {})}
-
     # -- items -------------------------------------------------------------------------------------------------------
 
     def item(self, kind: str, key: str) -> tuple[str, dict[str, Any]] | None:
@@ -171,10 +167,11 @@ class Journal:
         query = f"SELECT 1 FROM item WHERE kind = :kind AND stage IN ({_places(stages)}) LIMIT 1"  # noqa: S608 (only places)
         return bool(self._read(query, _values(kind, stages)))
 
-    def count_items(self) -> dict[tuple[str, str], int]:
-        """How many items there are, by kind and stage."""
-        rows = self._read("SELECT kind, stage, COUNT(*) FROM item GROUP BY kind, stage", {})
-        return {(row[0], row[1]): row[2] for row in rows}
+    def counts(self) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+        """How many items there are by kind and stage, and how many intents by status."""
+        items = self._read("SELECT kind, stage, COUNT(*) FROM item GROUP BY kind, stage", {})
+        intents = self._read("SELECT status, COUNT(*) FROM intent GROUP BY status", {})
+        return {(row[0], row[1]): row[2] for row in items}, {row[0]: row[1] for row in intents}
 
     def touched(self, kind: str, block: int) -> list[tuple[str, str, dict[str, Any]]]:
         """Items of a kind that a block or a later one touched last."""

@@ -103,7 +103,8 @@ class Lookout:
             failures["chain"] = error
         try:
             self._journal.set_cursor("lookout", {"looked": True})
-            store = StoreSight(items=self._journal.count_items(), intents=self._journal.count_intents())
+            items, intents = self._journal.counts()
+            store = StoreSight(items=items, intents=intents)
         except StorageError as error:
             failures["journal"] = error
         return Sight(chain=chain, store=store, failures=failures)
