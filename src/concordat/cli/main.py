@@ -10,6 +10,7 @@ import click
 
 from concordat.cli.account import account
 from concordat.cli.artifact import artifact
+from concordat.cli.backup import backup
 from concordat.cli.demo import demo
 from concordat.cli.deploy import deploy
 from concordat.cli.effect import effect
@@ -81,6 +82,7 @@ def completion(shell: str) -> None:
 for command in (
     account,
     artifact,
+    backup,
     demo,
     deploy,
     down,

@@ -26,6 +26,7 @@ from concordat.node.embedded import STAKE, TICKETS
 from concordat.node.keeper import Keeper
 from concordat.node.log_keys import log_signers
 from concordat.node.operations.logs import FORMATS, say_on
+from concordat.node.operations.restored import check_newest
 from concordat.node.operations.watched import WatchedNode
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps
@@ -35,11 +36,12 @@ from concordat.node.replica import Replica
 from concordat.node.seals import SealKeys
 from concordat.node.steward import StewardNode
 from concordat.primitives.encoding import to_hex
-from concordat.primitives.errors import InputError
+from concordat.primitives.errors import InputError, StorageError
 from concordat.primitives.units import usd
 from concordat.storage.files import write_file
 from concordat.storage.journal import Journal
 from concordat.storage.log import TransparencyLog
+from concordat.storage.spool import Spool
 
 __all__ = ["ROLES", "node"]
 
@@ -190,10 +192,23 @@ def _keeper(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
     signer = place.keyring.signer(place.name)
     log = TransparencyLog(place.home.open_log(exclusive=True), log_signers(place.home))
     anchors = EvmAnchors(place.ledger, log_id(signer.address), signer)
+    try:
+        check_newest(log, anchors.anchors())
+    except StorageError:
+        log.close()
+        raise
     write_file(place.home.log_owner, to_hex(signer.address).encode())
     keeper = Keeper(place.ledger, place.journal, place.outbox)
     depth = record_depth(development=is_development(place.ledger.deployment.chain_id))
-    recorder = Recorder(place.ledger, place.journal, place.public, log, anchor=anchors.anchor, depth=depth)
+    recorder = Recorder(
+        place.ledger,
+        place.journal,
+        place.public,
+        log,
+        anchor=anchors.anchor,
+        depth=depth,
+        requests=Spool(place.home.erasures),
+    )
     return {place.name: keeper, "recorder": recorder}, log.close
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Protocol
 
 from concordat.client.effect_ledger import EffectLedger
+from concordat.client.erasure import Erasures
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.network import Network
 from concordat.client.offer import Offer
 from concordat.client.orders import Orders
-from concordat.client.private import PrivateOffer, SealingKey
+from concordat.client.private import Erasure, PrivateOffer, SealingKey
 from concordat.client.providers import ProviderLink, Quote
 from concordat.client.public import PublicData
 from concordat.client.records import Records
@@ -29,6 +30,7 @@ from concordat.client.steward_book import StewardBook
 from concordat.node.challenger import Challenger
 from concordat.node.keeper import Keeper
 from concordat.node.log_keys import signers_of_seeds
+from concordat.node.operations.restored import check_newest
 from concordat.node.outbox import Outbox
 from concordat.node.provider import Provider, Terms
 from concordat.node.recorder import Recorder
@@ -41,6 +43,7 @@ from concordat.protocol.verification import AnchoredRoot
 from concordat.storage.content import ContentStore
 from concordat.storage.journal import Journal
 from concordat.storage.log import TransparencyLog
+from concordat.storage.spool import Spool
 
 __all__ = ["Backend", "EmbeddedMarket", "EmbeddedProvider"]
 
@@ -133,6 +136,10 @@ class EmbeddedProvider:
         """Hand over a sealed offer."""
         return self.provider.private_offer(offer)
 
+    def erase(self, request: Erasure) -> None:
+        """Have what was sealed for an order forgotten."""
+        self.provider.erase(request.order, request.signature)
+
 
 class EmbeddedMarket:
     """Nodes and client of one market in one process.
@@ -161,9 +168,15 @@ class EmbeddedMarket:
             self.home.open_log(exclusive=True),
             signers_of_seeds(keccak256(b"concordat embedded log key"), keccak256(b"embedded log key, lattice")),
         )
+        check_newest(self.log, backend.anchors())
         self.keeper = Keeper(backend.ledger, *self._tools("keeper"))
         self.recorder = Recorder(
-            backend.ledger, self._journal("recorder"), self.public, self.log, anchor=backend.anchor
+            backend.ledger,
+            self._journal("recorder"),
+            self.public,
+            self.log,
+            anchor=backend.anchor,
+            requests=Spool(self.home.erasures),
         )
         self.network = self._network()
 
@@ -241,24 +254,30 @@ class EmbeddedMarket:
     def _network(self) -> Network:
         ledger = self.backend.ledger
         registry = Registry(self.backend.artifacts, self.public, self.keyring)
+        journal, subjects = self._journal("client"), self.home.open_subjects()
+        requests, links = Spool(self.home.erasures), self._links
+        erasures = Erasures(ledger, journal, subjects, self.public, self.keyring, requests, providers=links)
         records = Records(
             ledger,
             self.public,
             lambda: self.log,
             anchors=self.backend.anchors,
             checkpoints=self.backend.checkpoints,
+            erasures=erasures,
         )
         orders = Orders(
             ledger,
             registry,
             self.public,
             self.keyring,
-            self._journal("client"),
+            journal,
             records,
             providers=self._links,
             pump=self.pump,
             index=open_search(ledger, self.home),
+            subjects=subjects,
         )
+        erasures.resume()
         return Network(
             ledger=ledger,
             registry=registry,
