@@ -12,7 +12,7 @@ import numpy as np
 
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.folding import of_constants
-from concordat.graph.onnx.operators import OPERATORS
+from concordat.graph.onnx.operators import INTERNAL, OPERATORS
 from concordat.graph.onnx.operators.registry import MAX_ROW_ELEMENTS, Operator
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 from concordat.primitives.errors import ModelError
@@ -35,7 +35,7 @@ def operator_of(node: OnnxNode) -> Operator:
         raise node.refuse(
             "there is no integer form of this operator",
             code="UnsupportedOperator",
-            hint=f"Known operators: {', '.join(sorted(OPERATORS))}.",
+            hint=f"Known operators: {', '.join(sorted(set(OPERATORS) - set(INTERNAL)))}.",
         )
     return OPERATORS[node.op]
 

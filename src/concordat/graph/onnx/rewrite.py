@@ -12,6 +12,7 @@ from concordat.graph.onnx.chains import fuse_curves
 from concordat.graph.onnx.constants import Array
 from concordat.graph.onnx.folding import fold_constants
 from concordat.graph.onnx.gates import hard_gates, pads_in_kernels
+from concordat.graph.onnx.operators import INTERNAL
 from concordat.graph.onnx.patterns import finite, known_patterns
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
 
@@ -31,6 +32,8 @@ def rewrite(model: OnnxModel) -> OnnxModel:
     for node in model.nodes:
         if len(node.inputs) < _INPUTS.get(node.op, 0) or not all(node.inputs[: _INPUTS.get(node.op, 0)]):
             raise node.refuse(f"it needs {_INPUTS[node.op]} inputs")
+        if node.op in INTERNAL:
+            raise node.refuse("there is no integer form of this operator", code="UnsupportedOperator")
     constants = dict(model.constants)
     nodes = []
     for node in model.nodes:

@@ -29,7 +29,7 @@ from concordat.graph.onnx.operators import (
 )
 from concordat.graph.onnx.operators.registry import Operator
 
-__all__ = ["OPERATORS"]
+__all__ = ["INTERNAL", "OPERATORS"]
 
 OPERATORS: dict[str, Operator] = {
     **activations.OPERATORS,
@@ -54,3 +54,5 @@ OPERATORS: dict[str, Operator] = {
     **trees.OPERATORS,
 }
 """Every operator by its type."""
+INTERNAL = ("Curve", "OneHotRows", "Standardise")
+"""Those that only rewriting writes; what a file calls so has none of their attributes."""
