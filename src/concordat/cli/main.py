@@ -13,6 +13,7 @@ from concordat.cli.artifact import artifact
 from concordat.cli.backup import backup
 from concordat.cli.demo import demo
 from concordat.cli.deploy import deploy
+from concordat.cli.doctor import doctor
 from concordat.cli.effect import effect
 from concordat.cli.index import index
 from concordat.cli.node import node
@@ -85,6 +86,7 @@ for command in (
     backup,
     demo,
     deploy,
+    doctor,
     down,
     effect,
     index,
