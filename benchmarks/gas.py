@@ -22,6 +22,7 @@ from rich.table import Table
 
 from _effects import measure_effects
 from _peers import PEERS, Peer
+from _post_quantum import measure_post_quantum
 from _stage import open_stage
 from _stories import Figures, measure_disputes, measure_native, measure_orders, measure_records
 
@@ -62,6 +63,10 @@ FIGURES: dict[str, Figure] = {
     "effect_observe_gas": Figure(what="  its input of two words, vouched for by two of three"),
     "record_gas_per_decision_at_1e6": Figure(what="record of a decision, 10^6 to a checkpoint", at_most=0.1),
     "inclusion_proof_gas": Figure(what="inclusion proof of 20 hashes, execution", at_most=15_000),
+    "pq_lms_gas": Figure(what="LMS signature verified (SP 800-208), as our signer makes it", at_most=150_000),
+    "pq_lms_plain_gas": Figure(what="  the same, as any signer makes it"),
+    "pq_lms_batch_gas": Figure(what="  a provider account's batch of one call"),
+    "pq_slhdsa_gas": Figure(what="SLH-DSA-SHA2-128s signature verified (FIPS 205)", at_most=700_000),
 }
 """By key, as printed."""
 
@@ -70,7 +75,7 @@ def measure() -> Figures:
     """Everything, on a chain of its own."""
     with open_stage() as stage:
         figures = measure_orders(stage) | measure_disputes(stage) | measure_native(stage) | measure_records(stage)
-        return figures | measure_effects(stage)
+        return figures | measure_effects(stage) | measure_post_quantum(stage)
 
 
 def missed(figures: Figures) -> list[str]:
