@@ -38,6 +38,7 @@ from concordat.graph.elements import pack_elements
 from concordat.graph.fidelity import fidelity
 from concordat.graph.onnx import import_onnx
 from concordat.primitives.native import rust
+from concordat.testing.sequences import recurrent, transformer
 
 TURNS = 15
 """Times that each of the two has its turn."""
@@ -130,6 +131,23 @@ def cases() -> Iterator[Case]:
         )
     for widths in ([784, 128, 10], [784, 784, 512, 10]):
         yield random_network(widths)
+    yield from sequences()
+
+
+def sequences() -> Iterator[Case]:
+    """A transformer over tokens and an LSTM over numbers, both with random weights."""
+    random = np.random.default_rng(8)
+    words = random.integers(0, 1_000, size=(2 * BATCH, 32))
+    numbers = random.uniform(-2, 2, size=(2 * BATCH, 32 * 16)).round(3).astype(np.float32)
+    networks = {
+        "transformer, 2 layers, 32 × 64, 4 heads": (
+            transformer(length=32, width=64, heads=4, hidden=256, layers=2, classes=10, tokens=1_000),
+            words,
+        ),
+        "LSTM, 32 steps of 16, 64 states": (recurrent("LSTM", length=32, width=16, hidden=64, classes=10), numbers),
+    }
+    for name, (data, rows) in networks.items():
+        yield Case(name=name, onnx=data, calibration=rows[BATCH:], rows=rows[:BATCH], threshold=None)
 
 
 def random_network(widths: list[int]) -> Case:
@@ -170,8 +188,9 @@ def session(model: bytes, threads: int) -> Callable[[Floats], Any]:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     running = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    name = running.get_inputs()[0].name
-    return lambda rows: running.run(None, {name: rows})
+    value = running.get_inputs()[0]
+    shape = [size if isinstance(size, int) else -1 for size in value.shape]
+    return lambda rows: running.run(None, {value.name: rows.reshape(shape)})
 
 
 def take_turns(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float, float]:
