@@ -17,7 +17,7 @@ from concordat.primitives.units import OrderId, Timestamp
 from concordat.protocol.order import OrderStatus
 from concordat.storage.index.chain_index import ChainIndex
 from concordat.storage.index.happening import DisputeKind, DisputeStatus
-from concordat.storage.index.query import Page, Query, statement_of
+from concordat.storage.index.query import Page, Query, statement_of, time_statements
 from concordat.storage.index.rows import OrderEntry
 from concordat.storage.index.tables import ARTIFACT, CREDIT, DISPUTE, ORDER
 from concordat.testing.history import FATES, PastChain, PastMarket
@@ -213,6 +213,18 @@ def test_plan_of_a_page_goes_through_an_index_wherever_the_page_is(large: Search
             assert not set(sorts) & set(reads), plan  # only pages are sorted, to be merged
         else:
             _check_nodes(json.loads(_explained(database, statement_of(query), values)))
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_plan_of_a_look_for_a_time_goes_through_an_index(large: Search, name: str) -> None:
+    database, table = large.index.database, QUERIES[name].table.name
+    for statement in time_statements(QUERIES[name]):
+        values = {"place": 1 << 50} if ":place" in statement else {}
+        if database.dialect == "sqlite":
+            plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+            assert all(line.startswith(f"SEARCH {table}") for line in plan), plan
+        else:
+            _check_nodes(json.loads(_explained(database, statement, values)))
 
 
 def _explained(database: Any, statement: str, values: dict[str, Any]) -> str:

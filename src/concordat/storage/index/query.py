@@ -17,7 +17,7 @@ from concordat.storage.index.cursor import decode_cursor, encode_cursor
 from concordat.storage.index.tables import ORDER
 from concordat.storage.sql.schema import Database, Row, Table
 
-__all__ = ["MOST", "Page", "Query", "find_page", "statement_of"]
+__all__ = ["MOST", "Page", "Query", "find_page", "statement_of", "time_statements"]
 
 MOST = 1_000
 """Most entries of one page."""
@@ -121,10 +121,8 @@ def _where(tests: Sequence[str]) -> str:
 
 def _first_place(database: Database, query: Query, time: int) -> int:
     """First place that is not before a time: later entries have later places, so it is found by halving."""
-    name, column = query.table.name, query.time
-    ends = database.execute(f"SELECT MIN(place), MAX(place) FROM {name}")[0]  # noqa: S608 (our own names)
-    low, high = (ends[0] or 0), (ends[1] or 0) + 1
-    look = f"SELECT place, {column} FROM {name} WHERE place >= :place ORDER BY place LIMIT 1"  # noqa: S608 (our own names)
+    lowest, highest, look = time_statements(query)
+    low, high = (database.execute(lowest)[0][0] or 0), (database.execute(highest)[0][0] or 0) + 1
     while low < high:
         middle = (low + high) // 2
         rows = database.execute(look, {"place": middle})
@@ -133,3 +131,13 @@ def _first_place(database: Database, query: Query, time: int) -> int:
         else:
             low = rows[0][0] + 1
     return low
+
+
+def time_statements(query: Query) -> tuple[str, str, str]:
+    """First place, last place (apart: SQLite reads everything to find both), and what comes at or after a place."""
+    table = query.table.name
+    return (
+        f"SELECT MIN(place) FROM {table}",  # noqa: S608 (our own names)
+        f"SELECT MAX(place) FROM {table}",  # noqa: S608 (our own names)
+        f"SELECT place, {query.time} FROM {table} WHERE place >= :place ORDER BY place LIMIT 1",  # noqa: S608
+    )
