@@ -28,6 +28,8 @@ ENVIRONMENT = {
     "CONCORDAT_PASSWORD": "password",
     "CONCORDAT_DATABASE": "database",
     "CONCORDAT_LOG_STORE": "log_store",
+    "CONCORDAT_CONTENT": "content",
+    "CONCORDAT_DATA_KEY": "data_key",
     "CONCORDAT_LOG_FORMAT": "log_format",
 }
 """Environment variables that are read, and the setting each fills."""
@@ -52,6 +54,11 @@ class Settings:
     if empty."""
     log_store: str = field(default="", repr=False)
     """Keeps the transparency log: a URL as for `database`; the folder ``log`` of the home if empty."""
+    content: str = ""
+    """Keeps public data: a folder, or ``s3://bucket/folder?endpoint=…``, ``ipfs://host:port/folder`` or what else
+    `fsspec` knows; the folder ``public`` of the home if empty. Credentials are the driver's own (``AWS_…``)."""
+    data_key: str = ""
+    """File with the key that wraps the keys of subjects, better on another disk; ``keys/owner.key`` if empty."""
     log_format: str = "text"
     """How nodes log on stderr: ``text`` for people, ``json`` for one object a line."""
     json: bool = False
@@ -64,7 +71,7 @@ class Settings:
     @property
     def place(self) -> Home:
         """The home, with what keeps its journals, index and log."""
-        return Home(self.home, self.database, self.log_store)
+        return Home(self.home, self.database, self.log_store, self.content, self.data_key)
 
     def signer(self, name: str) -> Signer | None:
         """The account of a name in the environment, or behind an external signer; ``None`` if there is none."""

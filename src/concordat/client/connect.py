@@ -15,6 +15,7 @@ from concordat.chain.rpc import Endpoint
 from concordat.client.contract_accounts import ContractAccounts
 from concordat.client.directory import Directory
 from concordat.client.effects_evm import EvmEffects
+from concordat.client.erasure import Erasures
 from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development, log_id
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
@@ -32,8 +33,8 @@ from concordat.primitives.encoding import ZERO_ADDRESS, from_hex
 from concordat.primitives.errors import ConfigurationError
 from concordat.primitives.units import Address
 from concordat.protocol.checkpoint import NoteKey
-from concordat.storage.content import LocalContent
 from concordat.storage.log import LogReader
+from concordat.storage.spool import Spool
 
 __all__ = ["connect_home", "evm_ledger", "known_providers", "log_reader", "public_data", "running_url"]
 
@@ -117,7 +118,7 @@ def public_data(home: Home, ledger: EvmLedger) -> PublicData:
                 return
             yield holder(link.url)
 
-    return PublicData(LocalContent(home.public), holders)
+    return PublicData(home.open_content(), holders)
 
 
 def connect_home(
@@ -131,15 +132,18 @@ def connect_home(
     ledger, keyring = evm_ledger(home, url, password=password, find=find)
     providers, public = known_providers(home, ledger), public_data(home, ledger)
     anchors = EvmAnchors(ledger, log_id(_log_owner(home)))
+    journal, subjects = home.open_orders(), home.open_subjects()
+    requests = Spool(home.erasures)
+    erasures = Erasures(ledger, journal, subjects, public, keyring, requests, providers=providers)
     records = Records(
         ledger,
         public,
         cache(lambda: log_reader(home)),
         anchors=anchors.anchors,
         checkpoints=ledger.deployment.checkpoints,
+        erasures=erasures,
     )
     registry = Registry(EvmArtifacts(ledger, keyring), public, keyring)
-    journal = home.open_orders()
     rest = threading.Event()
     orders = Orders(
         ledger,
@@ -151,7 +155,9 @@ def connect_home(
         providers=providers,
         pump=lambda: rest.wait(PAUSE_SECONDS),
         index=open_search(ledger, home),
+        subjects=subjects,
     )
+    erasures.resume()
     return Network(
         ledger=ledger,
         registry=registry,

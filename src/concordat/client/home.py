@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from concordat.storage.content import ContentStore, open_content
 from concordat.storage.journal import Journal
 from concordat.storage.log_files import LogFiles, open_log_files
+from concordat.storage.subjects import SubjectKeys, load_owner_key
 
 __all__ = ["Home"]
 
@@ -25,6 +27,10 @@ class Home:
     """URL of the database that keeps journals and index; files of this folder if empty."""
     log_store: str = field(default="", repr=False)
     """URL of the database that keeps the transparency log; a folder of this one if empty."""
+    content: str = ""
+    """URL of the content store that keeps public data; a folder of this one if empty."""
+    data_key: str = ""
+    """File with the owner's key, which wraps the keys of subjects; one of this folder if empty."""
 
     @property
     def deployment(self) -> Path:
@@ -70,6 +76,20 @@ class Home:
     def orders(self) -> Path:
         """The client's own journal: orders placed, with the inputs that open them."""
         return self.path / "client" / "orders.db"
+
+    @property
+    def erasures(self) -> Path:
+        """Where clients ask the log's keeper for erasure."""
+        return self.path / "erasures"
+
+    def open_content(self) -> ContentStore:
+        """Public data: programs, manifests, disclosed inputs, traces."""
+        return open_content(self.content or self.public)
+
+    def open_subjects(self) -> SubjectKeys:
+        """Keys of the people that private orders are about."""
+        owner = Path(self.data_key) if self.data_key else self.keys / "owner.key"
+        return SubjectKeys(self.keys / "subjects", load_owner_key(owner))
 
     def journal(self, node: str) -> Path:
         """Journal of one node, where it is a file; what else the node writes lies beside it."""

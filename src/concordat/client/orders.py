@@ -17,6 +17,7 @@ from concordat.chain.accounts import Signer
 from concordat.client.decision import Decision
 from concordat.client.demands import contest, demand
 from concordat.client.drafting import Wishes, default_window, draft_order, executions, policy_for
+from concordat.client.keeping import keep_offer, kept_offer
 from concordat.client.keyring import Keyring
 from concordat.client.offer import InputOpening, Offer
 from concordat.client.private import seal_offer
@@ -30,7 +31,8 @@ from concordat.primitives.encoding import ZERO32, from_hex, to_hex
 from concordat.primitives.errors import EndpointError, InputError, NotFoundError, OrderError
 from concordat.primitives.signatures import release_digest
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp, show_usd
-from concordat.primitives.wire import from_wire, to_wire
+from concordat.primitives.wire import from_wire
+from concordat.protocol.bundle import Bundle
 from concordat.protocol.evidence import (
     PUBLIC_KINDS,
     Policy,
@@ -47,6 +49,7 @@ from concordat.protocol.order import Order, OrderStatus, order_id, payment_diges
 from concordat.storage.index.query import Page
 from concordat.storage.index.rows import OrderEntry
 from concordat.storage.journal import Journal
+from concordat.storage.subjects import SubjectKeys
 
 __all__ = ["Orders", "PlacedOrder", "default_window"]
 
@@ -74,6 +77,7 @@ class Orders:
         providers: Callable[[], Sequence[ProviderLink]],
         pump: Callable[[], object],
         index: Search,
+        subjects: SubjectKeys | None = None,
     ) -> None:
         self.ledger = ledger
         self.registry = registry
@@ -84,6 +88,7 @@ class Orders:
         self._keyring = keyring
         self._journal = journal
         self._providers = providers
+        self._subjects = subjects
 
     # -- before paying -----------------------------------------------------------------------------------------------
 
@@ -112,6 +117,7 @@ class Orders:
         provider: Address | None = None,
         effect: Bytes32 = ZERO32,
         private: bool | None = None,
+        subject: str | None = None,
         client: str = "client",
     ) -> PlacedOrder:
         """Sign an order and hand it to a provider. The client needs no gas: the signature is the payment.
@@ -140,6 +146,9 @@ class Orders:
         private : bool, optional
             Whether only client and provider may see input and output (`concordat.protocol.evidence.is_private`);
             default what the evidence allows.
+        subject : str, optional
+            Whom the input is about, under any name of yours: what is kept of the order is encrypted for him, and can be
+            erased with him (`concordat.client.records.Records.erase`). Such an order is private.
         client : str
             Name of the paying account.
 
@@ -152,7 +161,7 @@ class Orders:
         OrderError
             If no provider takes it; nothing is paid then.
         """
-        policy = policy_for(evidence, private)
+        policy = policy_for(evidence, True if subject is not None else private)
         published = model if isinstance(model, PublishedModel) else self.registry.model(ModelId(model))
         link = self._choose(published, Amount(pay // executions(policy)), provider)
         opening = inputs if isinstance(inputs, InputOpening) else _fresh_opening(published, inputs)
@@ -160,7 +169,7 @@ class Orders:
         order = self.draft(wishes, published, opening, provider=link.address, client=client)
         offer = Offer(order=order, funding=self._authorise(order, client), opening=opening)
         if is_private(order.evidence):
-            return self._send_private(offer, link, client)
+            return self._send_private(offer, link, client, subject)
         return self._send(offer, link, client)
 
     def draft(
@@ -200,13 +209,13 @@ class Orders:
         digest = payment_digest(order, name, self.ledger.token_domain, self.ledger.vault)
         return Funding(mode=FundingMode.AUTHORIZATION, signature=self._keyring.signer(client).sign(digest))
 
-    def _send_private(self, offer: Offer, link: ProviderLink, client: str) -> PlacedOrder:
+    def _send_private(self, offer: Offer, link: ProviderLink, client: str, subject: str | None) -> PlacedOrder:
         """Seal the input to the provider, and let him seal the answer to a key made for this order alone."""
         domain = self.ledger.domain
         announced = link.sealing_key()
         announced.check(link.address, domain, self.ledger.now())
         reply = SealingPair.draw()
-        placed = self._keep(offer, client, reply)
+        placed = self._keep(offer, client, reply, subject)
         link.private_offer(seal_offer(offer, reply.public, announced.key, domain))
         return placed
 
@@ -221,7 +230,9 @@ class Orders:
             self._disclose(offer, link)
         return placed
 
-    def _keep(self, offer: Offer, client: str, reply: SealingPair | None = None) -> PlacedOrder:
+    def _keep(
+        self, offer: Offer, client: str, reply: SealingPair | None = None, subject: str | None = None
+    ) -> PlacedOrder:
         """Write the order down before it leaves."""
         name = order_id(offer.order, self.ledger.domain)
         if self.ledger.token_balance(offer.order.client) < offer.order.price:
@@ -231,9 +242,7 @@ class Orders:
                 code="InsufficientFunds",
             )
         block = self.ledger.head()
-        body = {"offer": to_wire(offer), "block": block, "client": client}
-        if reply is not None:
-            body["reply"] = to_hex(reply.private)
+        body = {"block": block, "client": client, **keep_offer(offer, reply, name, self._subjects, subject)}
         self._journal.set_item("order", to_hex(name), "offered", body)
         return PlacedOrder(self, offer, name, block, client, reply)
 
@@ -252,12 +261,12 @@ class Orders:
         if item is None:
             raise NotFoundError(f"No order {to_hex(order)} was placed from here.", code="UnknownOrder")
         body = item[1]
-        reply = SealingPair(Bytes32(from_hex(body["reply"], length=32))) if "reply" in body else None
-        return PlacedOrder(self, from_wire(Offer, body["offer"]), order, body["block"], body["client"], reply)
+        offer, reply = kept_offer(body, order, self._subjects)
+        return PlacedOrder(self, offer, order, body["block"], body["client"], reply)
 
     def all(self) -> list[PlacedOrder]:
-        """Every order placed from here, oldest first."""
-        return [self.get(OrderId(from_hex(key))) for key, _, _ in self._journal.items("order")]
+        """Every order placed from here, oldest first; without those that were erased."""
+        return [self.get(OrderId(from_hex(key))) for key, stage, _ in self._journal.items("order") if stage != "erased"]
 
     def find(
         self,
@@ -284,6 +293,23 @@ class Orders:
             limit=limit,
             after=after,
         )
+
+    def remains(self, order: OrderId) -> Bundle:
+        """What an erasure has left of an order placed from here: a bundle without anything private, with its tombstone.
+
+        Raises
+        ------
+        NotFoundError
+            ``UnknownOrder`` if it was not placed from here, ``NotErased`` if it is not erased, or not buried yet.
+        """
+        item = self._journal.item("order", to_hex(order))
+        if item is None:
+            raise NotFoundError(f"No order {to_hex(order)} was placed from here.", code="UnknownOrder")
+        body = item[1]
+        if "order" not in body:
+            raise NotFoundError("This order has not been erased.", code="NotErased", hint="Its decision is all there.")
+        asked, funding = from_wire(Order, body["order"]), from_wire(Funding, body["funding"])
+        return self.records.remains(asked, funding, self.registry.model(asked.model), since=body["block"])
 
     def signer_of(self, order: Order, client: str) -> Signer:
         """The account of that name; `InputError` ``NotClient`` if it did not place the order."""

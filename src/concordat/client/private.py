@@ -24,6 +24,7 @@ from concordat.protocol.messages import Funding, Opening
 from concordat.protocol.order import Domain, Order, order_id
 
 __all__ = [
+    "Erasure",
     "PrivateOffer",
     "SealingKey",
     "Secret",
@@ -90,6 +91,16 @@ class PrivateOffer:
     """The client's one signature."""
     sealed: bytes = field(repr=False)
     """A sealed `Secret`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """A client's wish that what was private about one of his orders be forgotten."""
+
+    order: OrderId
+    """Which order."""
+    signature: bytes
+    """The client's, over `concordat.protocol.tombstone.erase_digest`."""
 
 
 def sealing_digest(key: bytes, until: int, domain: Domain) -> Bytes32:

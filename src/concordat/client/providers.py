@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import httpx
 
 from concordat.client.offer import Offer
-from concordat.client.private import PrivateOffer, SealingKey
+from concordat.client.private import Erasure, PrivateOffer, SealingKey
 from concordat.client.remote import DoorClient
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import EndpointError, NotFoundError, OrderError
@@ -67,6 +67,10 @@ class ProviderLink(Protocol):
         """Hand over a sealed offer; `OrderError` if it declines."""
         ...
 
+    def erase(self, request: Erasure) -> None:
+        """Have what was sealed for an order forgotten; `OrderError` if it declines."""
+        ...
+
 
 class HttpProvider:
     """A provider behind its HTTP door."""
@@ -100,6 +104,10 @@ class HttpProvider:
     def private_offer(self, offer: PrivateOffer) -> OrderId:
         """Hand over a sealed offer."""
         return OrderId(from_hex(self._call("POST", "/private", to_wire(offer)), length=32))
+
+    def erase(self, request: Erasure) -> None:
+        """Have what was sealed for an order forgotten."""
+        self._call("POST", "/erase", to_wire(request))
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         try:

@@ -166,6 +166,11 @@ class PublicData:
         """What was left sealed for an order: the first that `read` takes without an error."""
         return self._open(b"sealed", order, read)
 
+    def forget(self, order: bytes) -> None:
+        """Delete what is kept here about one order: its salts, and what was left sealed."""
+        for kind in (b"salts", b"sealed"):
+            self._store.erase_named(_name(kind, order))
+
     # -- names -------------------------------------------------------------------------------------------------------
 
     def named(self, name: bytes) -> bytes | None:

@@ -6,20 +6,22 @@ from collections.abc import Callable, Sequence
 
 from concordat.client.decision import Decision
 from concordat.client.delivery import Delivery, Reader
+from concordat.client.erasure import Erased, Erasures
 from concordat.client.offer import Offer
 from concordat.client.private import result_salt
 from concordat.client.public import PublicData
 from concordat.client.registry import PublishedModel
 from concordat.client.sealing import SealingPair
-from concordat.primitives.errors import CorruptionError, NotFoundError
+from concordat.primitives.errors import ConfigurationError, CorruptionError, NotFoundError
 from concordat.primitives.units import Address, ModelId, OrderId
 from concordat.protocol.bundle import Anchor, Bundle, DisclosedInput, SettlementToken
 from concordat.protocol.events import Accepted, Delivered, Event, Paid, ResultOpened, Supplied
 from concordat.protocol.execution import Result, carried_output
 from concordat.protocol.ledger import Ledger, Placed
-from concordat.protocol.messages import ResultOpening
+from concordat.protocol.messages import Funding, ResultOpening
 from concordat.protocol.order import Order, order_id
 from concordat.protocol.record import DecisionRecord, Placement, RecordSalts, record_decision
+from concordat.protocol.tombstone import LoggedTombstone
 from concordat.protocol.trust import TrustRoot
 from concordat.protocol.verification import AnchoredRoot, ChainFacts, placements_of, settled_orders
 from concordat.storage.log import LogEntry, LogReader
@@ -38,12 +40,14 @@ class Records:
         *,
         anchors: Callable[[], list[AnchoredRoot]] = list,
         checkpoints: Address | None = None,
+        erasures: Erasures | None = None,
     ) -> None:
         self._ledger = ledger
         self._public = public
         self._log = log
         self._anchors = anchors
         self._checkpoints = checkpoints
+        self._erasures = erasures
 
     @property
     def log(self) -> LogReader:
@@ -144,6 +148,60 @@ class Records:
         output = carried_output(root, delivery.output)
         return ResultOpening(salt=result_salt(offer.opening), trace_root=root, output=output)
 
+    def erase(self, subject: str) -> Erased:
+        """Erase everything private about a subject, for good: key, inputs, answers, salts; a tombstone says so.
+
+        Parameters
+        ----------
+        subject : str
+            As it was given when orders about him were placed.
+
+        Raises
+        ------
+        NotFoundError
+            ``UnknownSubject`` if nothing is kept about him here.
+        OrderError
+            ``StillOpen`` if an order about him is not settled yet.
+        """
+        if self._erasures is None:
+            raise ConfigurationError(
+                "There is nowhere that subjects are kept.", code="NoSubjectKeys", hint="Connect with a home."
+            )
+        return self._erasures.erase(subject)
+
+    def tombstone(self, order: OrderId) -> LoggedTombstone | None:
+        """What the log says about an erasure of an order's private data; give it to `concordat.verify.verify`."""
+        return self.log.tombstone(order)
+
+    def remains(self, order: Order, funding: Funding, model: PublishedModel, *, since: int = 0) -> Bundle:
+        """What is left of an erased order; `NotFoundError` ``NotErased`` if the log has no tombstone yet."""
+        name = order_id(order, self._ledger.domain)
+        entry, tombstone = self.find(name), self.tombstone(name)
+        if entry is None or tombstone is None:
+            raise NotFoundError(
+                "The log has no tombstone for this order yet.", code="NotErased", hint="Wait for the log's keeper."
+            )
+        events = [placed for placed in self._ledger.events(start=since) if _concerns(placed, name)]
+        delivered = next(placed.event for placed in events if isinstance(placed.event, Delivered))
+        return Bundle.assemble(
+            domain=self._ledger.domain,
+            order=order,
+            funding=funding,
+            token=self._token(),
+            model=model.commitment,
+            result=Result(trace_root=delivered.trace_root, output=delivered.output),
+            manifest=self._public.manifest(model.id),
+            record=entry.record,
+            settlement=placements_of(events, name),
+            proof=self.log.prove(entry.index),
+            anchor=self._anchor_for(entry),
+            tombstone=tombstone,
+        )
+
+    def _token(self) -> SettlementToken:
+        token = self._ledger.token_domain
+        return SettlementToken(name=token.name, version=token.version, token=token.token, vault=self._ledger.vault)
+
     def _bundle(
         self, offer: Offer, name: OrderId, model: PublishedModel, delivery: Delivery, events: list[Placed]
     ) -> Bundle:
@@ -154,12 +212,7 @@ class Records:
             domain=self._ledger.domain,
             order=offer.order,
             funding=offer.funding,
-            token=SettlementToken(
-                name=self._ledger.token_domain.name,
-                version=self._ledger.token_domain.version,
-                token=self._ledger.token_domain.token,
-                vault=self._ledger.vault,
-            ),
+            token=self._token(),
             model=model.commitment,
             result=result,
             output=delivery.output if delivery.shown else None,

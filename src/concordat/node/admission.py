@@ -14,15 +14,16 @@ from concordat.graph.ir import Graph
 from concordat.node.gathering import plan_for
 from concordat.primitives.errors import OrderError, VerificationError
 from concordat.primitives.signatures import recover
-from concordat.primitives.units import Address, Amount, Seconds
+from concordat.primitives.units import Address, Amount, OrderId, Seconds
 from concordat.protocol.evidence import PUBLIC_KINDS, clauses_of, is_private, kinds_named, replicas_of
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import FundingMode
-from concordat.protocol.order import OrderStatus, order_id, payment_digest
+from concordat.protocol.order import Order, OrderStatus, order_id, payment_digest
 from concordat.protocol.replication import panel_fits, seat_fee
 from concordat.protocol.settlement import terms_hold
+from concordat.protocol.tombstone import erase_digest
 
-__all__ = ["Terms", "check_disclosure", "check_order", "check_privacy", "check_work"]
+__all__ = ["Terms", "check_disclosure", "check_erasure", "check_order", "check_privacy", "check_work"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +106,25 @@ def check_privacy(offer: Offer, *, sealed: bool) -> None:
             "What this order's evidence shows to others cannot be kept from them.",
             code="SealUseless",
             hint="Send it in plain, or ask for no evidence but your own word.",
+        )
+
+
+def check_erasure(order: Order, name: OrderId, signature: bytes, ledger: Ledger) -> None:
+    """Refuse to forget an order's input unless its client asks, and nobody needs it any more.
+
+    Raises
+    ------
+    OrderError
+        ``BadSignature`` or ``StillOpen``.
+    """
+    if not _signed_by(order.client, erase_digest(name, ledger.domain), signature):
+        raise OrderError("The signature is not the client's.", code="BadSignature", hint="Sign as the order's client.")
+    status = ledger.state(name).status
+    if status in (OrderStatus.FUNDED, OrderStatus.DELIVERED):
+        raise OrderError(
+            "The order is still open, and may need its input.",
+            code="StillOpen",
+            hint="Wait until it is settled, or cancel it with the provider.",
         )
 
 

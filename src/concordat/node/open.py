@@ -31,7 +31,6 @@ from concordat.node.provider import Terms
 from concordat.primitives.errors import ConfigurationError
 from concordat.primitives.units import usd
 from concordat.protocol.ledger import Parameters
-from concordat.storage.content import LocalContent
 
 __all__ = ["embed", "open", "open_market"]
 
@@ -46,6 +45,8 @@ def open(
     password: Callable[[str], str] | None = None,
     database: str = "",
     log_store: str = "",
+    content: str = "",
+    data_key: str = "",
     replicas: int = 0,
 ) -> Network:
     """Connect to a market, or start one of your own; close it with ``with``.
@@ -63,6 +64,11 @@ def open(
         ``postgresql://user:password@host/database``.
     log_store : str
         URL of the database that keeps the transparency log instead of the home.
+    content : str
+        Folder or URL of the content store that keeps public data instead of the home
+        (`concordat.storage.content.open_content`).
+    data_key : str
+        File with the owner's key, which wraps the keys of subjects, instead of one in the home.
     replicas : int
         How many replicas a market of your own starts with.
 
@@ -76,10 +82,12 @@ def open(
     """
     parts = urlsplit(url)
     folder = Path(parts.path) if parts.scheme == "anvil" and parts.path else (Path(home) if home else None)
-    place = Home(folder, database, log_store) if folder is not None else None
-    if place is None and (database or log_store):
+    place = Home(folder, database, log_store, content, data_key) if folder is not None else None
+    if place is None and (database or log_store or content or data_key):
         raise ConfigurationError(
-            "A database keeps journals, index and log; the rest needs a folder.", code="NoHome", hint="Give home=…."
+            "Stores elsewhere keep journals, index, log and content; the rest needs a folder.",
+            code="NoHome",
+            hint="Give home=….",
         )
     running = running_url(place) if parts.scheme == "anvil" and place is not None else None
     if place is not None and running is not None:
@@ -131,7 +139,7 @@ def embed(
     deployment = _deployment(endpoint, home, parameters)
     keyring = Keyring(development=True)
     chain = DevelopmentChain(endpoint, deployment, keyring, node=node)
-    content = LocalContent(home.public) if home else MemoryContent()
+    content = home.open_content() if home else MemoryContent()
     return EmbeddedMarket(chain, content, keyring, home=home)
 
 

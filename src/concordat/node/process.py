@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from concordat.client.home import Home
 from concordat.client.offer import Offer
-from concordat.client.private import PrivateOffer
+from concordat.client.private import Erasure, PrivateOffer
 from concordat.node.http import Door
 from concordat.node.provider import Provider
 from concordat.node.turns import says
@@ -137,6 +137,10 @@ def _routes(provider: Provider) -> dict[str, Callable[[Any], Any]]:
     def private_offer(body: Any) -> Any:
         return to_hex(provider.private_offer(from_wire(PrivateOffer, body)))
 
+    def erase(body: Any) -> Any:
+        request = from_wire(Erasure, body)
+        provider.erase(request.order, request.signature)
+
     def look(identity: str) -> Any:
         item = provider.journal.item("offer", to_hex(from_hex(identity, length=32)))
         if item is None:
@@ -157,5 +161,6 @@ def _routes(provider: Provider) -> dict[str, Callable[[Any], Any]]:
         "POST /inputs": keep_input,
         "GET /key": key,
         "POST /private": private_offer,
+        "POST /erase": erase,
         "GET /public/": public,
     }

@@ -30,7 +30,7 @@ from concordat.graph.intervals import validate
 from concordat.graph.ir import Graph
 from concordat.graph.openings import output_opening
 from concordat.graph.trace import trace_tree
-from concordat.node.admission import Terms, check_disclosure, check_order, check_privacy, check_work
+from concordat.node.admission import Terms, check_disclosure, check_erasure, check_order, check_privacy, check_work
 from concordat.node.feed import Feed
 from concordat.node.gathering import Gatherer, Plan, plan_for
 from concordat.node.outbox import Outbox
@@ -157,6 +157,28 @@ class Provider:
         """
         opened, _ = open_offer(offer, self._pairs(), self.ledger.domain)
         return self._take(opened, {"sealed": to_wire(offer)}, sealed=True)
+
+    def erase(self, order: OrderId, signature: bytes) -> None:
+        """Forget what a client sealed for an order of his, as he asks.
+
+        Raises
+        ------
+        OrderError
+            ``BadSignature`` if it is not the client's, ``StillOpen`` while the order needs its input.
+        NotFoundError
+            If the order was never taken here.
+        """
+        key = to_hex(order)
+        item = self.journal.item("offer", key)
+        if item is None:
+            raise NotFoundError("This provider knows no such order.", code="UnknownOrder")
+        stage, body = item
+        check_erasure(_order_of(body), order, signature, self.ledger)
+        if "sealed" in body:
+            kept = {name: value for name, value in body.items() if name != "sealed"}
+            self.journal.set_item("offer", key, stage, {**kept, "order": to_wire(_order_of(body))})
+        self.public.forget(order)
+        self.journal.scrub()
 
     def sealing_key(self) -> SealingKey:
         """The key to seal offers to; `NotFoundError` if this provider takes no private orders."""
@@ -442,3 +464,10 @@ class Provider:
         graph = self.graph(offer.order.model)
         execution = Execution(graph=graph, trace=trace)
         return carried_output(trace_tree(graph, trace).root, execution.output)
+
+
+def _order_of(body: dict[str, Any]) -> Order:
+    """The order in the body of an item, however it came."""
+    if "sealed" in body:
+        return from_wire(PrivateOffer, body["sealed"]).order
+    return from_wire(Offer, body["offer"]).order if "offer" in body else from_wire(Order, body["order"])

@@ -13,6 +13,7 @@ from typing import Any
 
 from concordat.client.public import PublicData
 from concordat.node.feed import Feed
+from concordat.node.gravedigger import Gravedigger
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import EndpointError, ProtocolError
 from concordat.primitives.units import Bytes32, OrderId
@@ -25,6 +26,7 @@ from concordat.protocol.record import DecisionRecord, Placement, RecordSalts, re
 from concordat.protocol.verification import placements_of
 from concordat.storage.journal import Journal
 from concordat.storage.log import TransparencyLog
+from concordat.storage.spool import Spool
 
 __all__ = ["FINAL_DEPTH", "Recorder", "record_depth"]
 
@@ -54,6 +56,8 @@ class Recorder:
         Posts size and root of the log on chain; called after new records.
     depth : int
         Blocks that must lie on a payment's before it is recorded, since a log cannot take an entry back.
+    requests : Spool, optional
+        Where clients ask for erasure.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Recorder:
         *,
         anchor: Callable[[int, bytes], None] | None = None,
         depth: int = 0,
+        requests: Spool | None = None,
     ) -> None:
         self.ledger = ledger
         self.journal = journal
@@ -72,11 +77,15 @@ class Recorder:
         self.log = log
         self._anchor = anchor
         self._feed = Feed(ledger, journal, "recorder", confirmations=depth)
+        self._gravedigger = Gravedigger(ledger, journal, public, log, requests) if requests is not None else None
 
     def step(self) -> int:
         """Record what was paid since the last step; returns how many records were written."""
         self._feed.take(self._note, undo=self._undo)
-        return self._append() + self._post()
+        done = self._append()
+        if self._gravedigger is not None:
+            done += self._gravedigger.step()
+        return done + self._post()
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -94,6 +103,8 @@ class Recorder:
     def _merge(self, placed: Placed, order: OrderId, news: dict[str, Any]) -> None:
         """Add to what is known of an order; salts are drawn once."""
         stage, body = self.journal.item("decision", to_hex(order)) or ("known", {"places": [], "salts": _draw()})
+        if stage == "erased":
+            return
         body = {**body, **news, "places": [*body["places"], *map(to_wire, placements_of([placed], order))]}
         if "paid" in news and stage == "known":
             stage = "paid"
@@ -102,6 +113,8 @@ class Recorder:
     def _undo(self, block: int) -> int:
         """What is recorded stays recorded; anything else is read again."""
         for key, stage, body in self.journal.touched("decision", block):
+            if stage == "erased":
+                continue
             if stage == "recorded":
                 _log.error("%s was recorded, but its payment is gone: raise the recorder's depth", key)
             places = [place for place in body["places"] if place["block"] < block]

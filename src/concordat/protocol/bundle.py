@@ -24,6 +24,7 @@ from concordat.protocol.execution import Result
 from concordat.protocol.messages import Funding, FundingMode, ResultHeader
 from concordat.protocol.order import Domain, Order
 from concordat.protocol.record import DecisionRecord, Placement, RecordSalts, settlement_of
+from concordat.protocol.tombstone import LoggedTombstone
 
 __all__ = ["MAX_BUNDLE_BYTES", "Anchor", "Bundle", "DisclosedInput", "OutputOpening", "SettlementToken"]
 
@@ -127,6 +128,8 @@ class Bundle:
     """C2SP tlog-proof text: index, audit path and signed checkpoint."""
     anchor: Anchor | None = None
     """A checkpoint that stands on chain."""
+    tombstone: LoggedTombstone | None = None
+    """Says that what was private has been erased; ``null`` before."""
 
     @classmethod
     def assemble(
@@ -148,14 +151,17 @@ class Bundle:
         anchor: Anchor | None = None,
         output: bytes | None = None,
         opening: OutputOpening | None = None,
+        tombstone: LoggedTombstone | None = None,
     ) -> Bundle:
         """Put a bundle together from what client, provider and log hold.
 
         Before settlement leave out `record`, `salts`, `settlement`, `proof` and `anchor`: such a bundle shows the
-        delivery, and verifies as *consistent* at best.
+        delivery, and verifies as *consistent* at best. With a tombstone the bundle holds what an erasure leaves.
         """
-        logged = record is not None and salts is not None
+        logged = record is not None and (salts is not None or tombstone is not None)
         plain = result.output if opening is None else output
+        if tombstone is not None:
+            plain = None
         return cls(
             domain=domain,
             order=order,
@@ -174,6 +180,7 @@ class Bundle:
             record=record if logged else None,
             inclusion=proof.encode() if proof is not None and logged else None,
             anchor=anchor if proof is not None else None,
+            tombstone=tombstone,
         )
 
     def encode(self) -> bytes:

@@ -56,6 +56,7 @@ class Outcome(StrEnum):
     PASS = "pass"  # noqa: S105
     FAIL = "fail"
     NOT_CHECKED = "not checked"
+    ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,11 @@ class Report:
         return tuple(check for check in self.checks if check.outcome is Outcome.FAIL)
 
     @property
+    def erased(self) -> bool:
+        """Whether the log says that what was private has been erased."""
+        return any(check.outcome is Outcome.ERASED for check in self.checks)
+
+    @property
     def trusted(self) -> bool:
         """Whether log (and witnesses, where asked for) are those of the trust root."""
         signers = {11, 12} & self.required
@@ -111,7 +117,7 @@ class Report:
         return self.ok
 
     def __str__(self) -> str:
-        marks = {Outcome.PASS: "pass", Outcome.FAIL: "FAIL", Outcome.NOT_CHECKED: "----"}
+        marks = {Outcome.PASS: "pass", Outcome.FAIL: "FAIL", Outcome.NOT_CHECKED: "----", Outcome.ERASED: "gone"}
         lines = [f"{c.number:>2}  {marks[c.outcome]}  {c.name}: {c.reason}" for c in self.checks]
         return "\n".join([*lines, self.verdict])
 
@@ -122,6 +128,9 @@ class Report:
             return f"FAILED: check {', '.join(str(c.number) for c in self.failed)} contradicts the bundle."
         if self.ok:
             return "VERIFIED: everything that was required was checked and holds."
+        gone = [str(c.number) for c in self.checks if c.outcome is Outcome.ERASED]
+        if gone:
+            return f"ERASED: nothing contradicts the bundle, but what check {', '.join(gone)} needs has been erased."
         left = [str(c.number) for c in self.checks if c.number in self.required and c.outcome is not Outcome.PASS]
         grade = "NOT COMPLETE" if self.trusted else "NOT TRUSTED"
         return f"CONSISTENT, {grade}: nothing contradicts the bundle, but check {', '.join(left)} is open."
@@ -133,6 +142,7 @@ class Report:
             (Outcome.FAIL, "What is wrong"),
             (Outcome.PASS, "What was checked and holds"),
             (Outcome.NOT_CHECKED, "What was not checked"),
+            (Outcome.ERASED, "What can no longer be checked"),
         ):
             found = [c for c in self.checks if c.outcome is outcome]
             if found:

@@ -217,6 +217,18 @@ class Journal:
                 {**named, "body": text, "due": due, "block": block},
             )
 
+    def drop_item(self, kind: str, key: str) -> None:
+        """Delete an item; nothing happens if there is none. :meth:`scrub` makes sure that nothing is left of it."""
+        with self.write(f"drop {kind} {key}") as db:
+            db.execute("DELETE FROM item WHERE kind = :kind AND key = :key", {"kind": kind, "key": key})
+
+    def scrub(self) -> None:
+        """Leave nothing of what was deleted or overwritten in the file or its write-ahead log."""
+        self._on_write("before scrub")
+        with self._mutex, _as_journal():
+            self._db.scrub()
+        self._on_write("after scrub")
+
     # -- cursors -----------------------------------------------------------------------------------------------------
 
     def cursor(self, name: str) -> dict[str, Any] | None:

@@ -22,9 +22,10 @@ from concordat.protocol.checkpoint import (
 )
 from concordat.protocol.log_keys import FIRST, KeyStatement, Revocation
 from concordat.protocol.record import DecisionRecord
+from concordat.protocol.tombstone import Tombstone
 from concordat.storage.files import write_file
 from concordat.storage.log_files import FolderFiles, LogFiles
-from concordat.storage.log_reader import Line, LogEntry, LogReader, line_of, statement_path
+from concordat.storage.log_reader import Entry, Line, LogEntry, LogReader, line_of, statement_path
 from concordat.storage.tiles import WIDTH, Edge, TileReader, entries_path, pack_entries, tile_path
 
 __all__ = ["LogEntry", "LogReader", "TransparencyLog"]
@@ -97,6 +98,34 @@ class TransparencyLog(LogReader):
                 self._stale = True  # how far the disk came is read from the disk
                 raise
         return tuple(LogEntry(index=self._places[r.order_id], record=r) for r in records)
+
+    def bury(self, tombstones: Sequence[Tombstone]) -> None:
+        """Log that private data of records were erased, under one new checkpoint; each record once.
+
+        Raises
+        ------
+        StorageError
+            ``TombstoneMisplaced`` if a tombstone is not about a record of this log, or if the disk refuses. Nothing of
+            the call is logged then.
+        """
+        if self._stale:
+            self.refresh()
+            self._load()
+        fresh = {t.order_id: t for t in tombstones if t.order_id not in self._tombstones}
+        for tombstone in fresh.values():
+            entry = self.find(tombstone.order_id)
+            if entry is None or (entry.index, entry.record.domain) != (tombstone.index, tombstone.domain):
+                raise StorageError(
+                    "The tombstone is not about a record of this log.",
+                    code="TombstoneMisplaced",
+                    hint="Take the place of the record from this very log.",
+                )
+        if fresh:
+            try:
+                self._extend(list(fresh.values()))
+            except BaseException:
+                self._stale = True
+                raise
 
     def countersign(self, note: SignedNote) -> None:
         """Publish the current checkpoint with more signatures under it, such as those of witnesses.
@@ -186,6 +215,7 @@ class TransparencyLog(LogReader):
     def _load(self) -> None:
         self.audit()
         self._places, self._lengths, self._known, self._statements = {}, {}, 0, []
+        self._tombstones = {}
         self._learn()
         self._edge = Edge.of(self._tiles, self._size)
         start = self._size - self._size % WIDTH
@@ -213,7 +243,7 @@ class TransparencyLog(LogReader):
 
     def _extend(
         self,
-        records: Sequence[DecisionRecord | KeyStatement],
+        records: Sequence[Entry],
         *,
         more_signers: Sequence[NoteSigner] = (),
         more_files: Sequence[tuple[str, bytes]] = (),
@@ -239,9 +269,7 @@ class TransparencyLog(LogReader):
         self._adopt(note, edge, tail, records)
         self._files.prune([path for path, _ in [*files, *tiles] if ".p/" not in path])
 
-    def _adopt(
-        self, note: SignedNote, edge: Edge, tail: list[bytes], records: Sequence[DecisionRecord | KeyStatement]
-    ) -> None:
+    def _adopt(self, note: SignedNote, edge: Edge, tail: list[bytes], records: Sequence[Entry]) -> None:
         first = self._size
         checkpoint = Checkpoint.parse(note.text)
         self._note, self._size, self._root = note, checkpoint.size, checkpoint.root

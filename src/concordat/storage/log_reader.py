@@ -19,13 +19,16 @@ from concordat.protocol.checkpoint import (
 from concordat.protocol.log_keys import KeyStatement, SignedStatement, is_statement, pack_statements
 from concordat.protocol.order import Domain
 from concordat.protocol.record import DecisionRecord
+from concordat.protocol.tombstone import LoggedTombstone, Tombstone, is_tombstone
 from concordat.protocol.transparency import EMPTY_ROOT, consistency_proof, inclusion_proof, verify_inclusion
 from concordat.storage.log_files import FolderFiles
 from concordat.storage.tiles import WIDTH, Edge, TileReader, tile_path
 
-__all__ = ["Line", "LogEntry", "LogReader", "line_of", "statement_path"]
+__all__ = ["Entry", "Line", "LogEntry", "LogReader", "line_of", "statement_path"]
 
 Fetch: TypeAlias = Callable[[str], bytes | None]
+Entry: TypeAlias = DecisionRecord | KeyStatement | Tombstone
+"""Whatever a log keeps."""
 Line: TypeAlias = tuple[int, Address, ModelId, Address]
 """What a sequence counts: chain, market, model, provider."""
 
@@ -61,6 +64,7 @@ class LogReader:
         self._size, self._root, self._note = 0, EMPTY_ROOT, None
         self._tiles = TileReader(self._fetch, 0)
         self._places: dict[OrderId, int] = {}
+        self._tombstones: dict[OrderId, int] = {}
         self._lengths: dict[Line, int] = {}
         self._known = 0
         self.refresh()
@@ -114,13 +118,13 @@ class LogReader:
         Raises
         ------
         NotFoundError
-            If the log is shorter, or has a statement about its keys there.
+            If the log is shorter, or has a statement about its keys or a tombstone there.
         CorruptionError
             If its file is damaged.
         """
         entry = self._entry(index)
-        if isinstance(entry, KeyStatement):
-            raise NotFoundError(f"Entry {index} is about the log's keys.", code="RecordMissing")
+        if not isinstance(entry, DecisionRecord):
+            raise NotFoundError(f"Entry {index} is no record of a decision.", code="RecordMissing")
         return entry
 
     def records(self, start: int = 0, stop: int | None = None) -> Iterator[LogEntry]:
@@ -148,7 +152,17 @@ class LogReader:
         path = inclusion_proof(self._tiles.node, index, self._size)
         return SignedStatement(envelope=envelope, path=path)
 
-    def _entry(self, index: int) -> DecisionRecord | KeyStatement:
+    def tombstone(self, order: OrderId) -> LoggedTombstone | None:
+        """What says that an order's private data were erased, with its proof; ``None`` if nothing does."""
+        self._learn()
+        index = self._tombstones.get(order)
+        if index is None:
+            return None
+        entry = self._entry(index)
+        assert isinstance(entry, Tombstone), "noted as one"
+        return LoggedTombstone(tombstone=entry, inclusion=self._prove(index, entry.leaf()).encode())
+
+    def _entry(self, index: int) -> Entry:
         if not 0 <= index < self._size:
             raise NotFoundError(f"The log has {self._size} entries, none at {index}.", code="RecordMissing")
         return _decode(self._tiles.entry(index), index)
@@ -166,7 +180,9 @@ class LogReader:
 
     def prove(self, index: int) -> InclusionProof:
         """Portable proof of one record under the current checkpoint; `NotFoundError` if there is no such record."""
-        leaf = self.record(index).leaf()
+        return self._prove(index, self.record(index).leaf())
+
+    def _prove(self, index: int, leaf: Bytes32) -> InclusionProof:
         path = inclusion_proof(self._tiles.node, index, self._size)
         try:
             verify_inclusion(leaf, index, self._size, path, self._root)
@@ -221,7 +237,10 @@ class LogReader:
             self._note_place(index, self._entry(index))
         self._known = self._size
 
-    def _note_place(self, index: int, record: DecisionRecord | KeyStatement) -> None:
+    def _note_place(self, index: int, record: Entry) -> None:
+        if isinstance(record, Tombstone):
+            self._tombstones.setdefault(record.order_id, index)
+            return
         if isinstance(record, KeyStatement):
             self._statements.append(index)
             return
@@ -263,12 +282,15 @@ def statement_path(number: int) -> str:
     return f"keys/{number}"
 
 
-def _decode(entry: bytes, index: int) -> DecisionRecord | KeyStatement:
+def _decode(entry: bytes, index: int) -> Entry:
     try:
+        if is_tombstone(entry):
+            return Tombstone.decode(entry)
         if is_statement(entry):
             return KeyStatement.decode(entry)
         return DecisionRecord.decode(entry)
     except VerificationError as error:
         raise CorruptionError(
-            f"Entry {index} is neither a decision record nor a statement about keys.", code="LogCorrupt"
+            f"Entry {index} is neither a decision record nor a statement about keys nor a tombstone.",
+            code="LogCorrupt",
         ) from error

@@ -10,6 +10,7 @@ from concordat.protocol.checkpoint import InclusionProof
 from concordat.protocol.evidence import Policy
 from concordat.protocol.order import order_id
 from concordat.protocol.record import DecisionRecord
+from concordat.protocol.tombstone import LoggedTombstone
 from concordat.protocol.trust import TrustRoot
 from concordat.protocol.verification import ChainFacts, Outcome
 
@@ -44,6 +45,8 @@ class Case:
     """The model's program file."""
     proof: InclusionProof | None
     """The parsed inclusion proof."""
+    erasure: LoggedTombstone | None = None
+    """What says that the order's private data were erased."""
     settled: bool = False
     """Check 14 passed."""
     replayed: bool = False
@@ -58,6 +61,7 @@ class Case:
         policy: Policy | None,
         facts: ChainFacts | None,
         program: bytes | None,
+        erasure: LoggedTombstone | None = None,
     ) -> Case:
         """Case before any check; `VerificationError` if the inclusion proof is malformed."""
         return cls(
@@ -68,6 +72,7 @@ class Case:
             facts=facts,
             program=program if program is not None else bundle.program,
             proof=InclusionProof.parse(bundle.inclusion) if bundle.inclusion is not None else None,
+            erasure=erasure or bundle.tombstone,
         )
 
     @property

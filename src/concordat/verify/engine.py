@@ -12,10 +12,13 @@ from concordat.primitives.errors import ConfigurationError, InputError, Verifica
 from concordat.primitives.units import show_usd
 from concordat.protocol.bundle import MAX_BUNDLE_BYTES, Bundle
 from concordat.protocol.evidence import Policy
+from concordat.protocol.tombstone import LoggedTombstone
 from concordat.protocol.trust import TrustRoot
 from concordat.protocol.verification import CHECKS, ChainFacts, Check, Outcome, Report
 from concordat.verify import chain, decision, logged
 from concordat.verify.case import Case, Found, contradiction, holds, unchecked
+from concordat.verify.erased import ERASED_CHECKS
+from concordat.verify.erased import erasure as erasure_of
 
 __all__ = ["verify"]
 
@@ -32,6 +35,7 @@ def verify(
     policy: Policy | None = None,
     endpoint_facts: ChainFacts | None = None,
     program: bytes | None = None,
+    erasure: LoggedTombstone | None = None,
 ) -> Report:
     """Check one decision.
 
@@ -47,6 +51,9 @@ def verify(
         What somebody read from a chain; checks 14 and 16 (and 15 where the trust root names the anchor) must then pass.
     program : bytes, optional
         The model's program file, if the bundle does not carry it.
+    erasure : LoggedTombstone, optional
+        What the log says about the order by now, if the bundle is older than that; checks that need what was erased are
+        then *erased*, even where this copy still has it.
 
     Returns
     -------
@@ -63,7 +70,7 @@ def verify(
         ``MlDsaMissing`` if the trust root asks for ML-DSA-44 and the installed library cannot verify it.
     """
     parsed = Bundle.parse(bundle.encode() if isinstance(bundle, Bundle) else _bytes_of(bundle))
-    case = Case.of(parsed, trust=trust, policy=policy, facts=endpoint_facts, program=program)
+    case = Case.of(parsed, trust=trust, policy=policy, facts=endpoint_facts, program=program, erasure=erasure)
     found: dict[int, Found] = {1: holds("It is canonical, and every value is in its range.")}
     for number, check in _CHECKS.items():
         found[number] = _run(check, case)
@@ -72,11 +79,22 @@ def verify(
             case = dataclasses.replace(case, replayed=passed)
         if number == 14:
             case = dataclasses.replace(case, settled=passed)
+    _mark_erased(found, case)
     return Report(
         checks=tuple(Check(number=n, outcome=found[n].outcome, reason=_one_line(found[n].reason)) for n in CHECKS),
         required=_required(case),
         subject=_subject(case),
     )
+
+
+def _mark_erased(found: dict[int, Found], case: Case) -> None:
+    said = _run(erasure_of, case) if case.erasure is not None else None
+    if said is None:
+        return
+    marked = ERASED_CHECKS if said.outcome is Outcome.ERASED else {10}
+    for number in marked:
+        if found[number].outcome is not Outcome.FAIL:
+            found[number] = said
 
 
 def _replay(case: Case) -> Found:

@@ -126,6 +126,10 @@ class PostgresDatabase:
         for part in _parts(keys):
             self.execute(query, {"keys": part})
 
+    def scrub(self) -> None:
+        """Write the tables anew without what was deleted; the server's own log and backups are its keeper's affair."""
+        self.execute("VACUUM FULL")
+
     # -- the connection ----------------------------------------------------------------------------------------------
 
     def _session(self) -> Connection:

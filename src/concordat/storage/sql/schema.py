@@ -110,6 +110,10 @@ class Database(Protocol):
         """Run one statement; its rows."""
         ...
 
+    def scrub(self) -> None:
+        """Leave nothing of what was deleted; outside of transactions."""
+        ...
+
     def fetch(self, table: Table, keys: Sequence[Any]) -> list[Row]:
         """Whole rows by primary key, in no order; keys without a row are left out."""
         ...

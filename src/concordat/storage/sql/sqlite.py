@@ -72,6 +72,7 @@ class SqliteDatabase:
             )
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA secure_delete=ON")
             db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise sqlite3.DatabaseError("integrity check failed")
@@ -130,6 +131,13 @@ class SqliteDatabase:
         """Delete rows by primary key."""
         query = f"DELETE FROM {table.name} WHERE {table.key} = ?"  # noqa: S608 (our own names)
         self._many(query, [(key,) for key in keys])
+
+    def scrub(self) -> None:
+        """Leave nothing of what was deleted in the file, its free pages or its write-ahead log."""
+        self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.execute("VACUUM")
+        if self.execute("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
+            raise refused(self.where, OSError("another process is reading it; what was deleted is still in its log"))
 
     def _many(self, sql: str, rows: Iterable[Row]) -> None:
         with self._mutex, nullcontext() if self.in_transaction else self.transaction():
