@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from concordat.chain.accounts import Signer
-from concordat.chain.answers import hex_bytes
+from concordat.chain.answers import Refusal, hex_bytes
 from concordat.chain.contract_account import ContractAccount
 from concordat.chain.contracts import contract
 from concordat.chain.deployment import read
 from concordat.chain.rpc import Endpoint
 from concordat.chain.transactions import TransactionSender
+from concordat.chain.translate import error_for
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import ConfigurationError, TransactionError
 from concordat.primitives.units import Address
@@ -82,12 +83,15 @@ def change_signers(
 
     Raises
     ------
-    Refusal
+    ProtocolError
         If the account would refuse the change.
     """
     data = contract("ProviderAccount").call("changeSigners", list(added), list(weights), list(removed), threshold)
     batch = account.batch([Call(target=account.address, data=data)])
-    receipt = sender.send(account.relayer, account.address, batch)
+    try:
+        receipt = sender.send(account.relayer, account.address, batch)
+    except Refusal as refusal:
+        raise (error_for(refusal.data, refusal.text) if refusal.reverted else refusal) from refusal
     if int(receipt["status"], 16) != 1:
         raise TransactionError("The account refused the change.", code="Reverted")
 

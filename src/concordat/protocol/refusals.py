@@ -146,6 +146,22 @@ _STANDARDS: dict[str, tuple[str, str]] = {
     "InvalidProof": ("The proof does not show it.", "Show the input's words and their salt."),
     "NotVerified": ("That is not, for good, what the order was paid for.", "Wait until it is settled."),
 }
+_ACCOUNT: dict[str, tuple[str, str]] = {
+    "NumberUsed": ("The account has made a batch of that number or a later one.", "Sign it again, under the next."),
+    "BatchExpired": ("The batch was good until an earlier time.", "Sign it again."),
+    "BadSignatures": (
+        "The signatures are not those of enough of the account's signers over this batch.",
+        "If its key was rotated, open the account anew.",
+    ),
+    "WrongIndex": ("A counted key signed under another index than the batch's number asks for.", "Sign it again."),
+    "LastIndex": ("The key's last index is for changing the signers.", "Rotate: concordat account rotate"),
+    "OnlyAccount": ("Only the account itself can do this, by a batch.", ""),
+    "CallFailed": ("A call of the batch failed without saying why.", ""),
+    "MultiSignerERC7913UnreachableThreshold": (
+        "The signers that stay do not reach the weight that a batch needs.",
+        "Add another signer first.",
+    ),
+}
 
 REFUSALS: dict[str, type[ProtocolError]] = {
     **dict.fromkeys(_ORDER, OrderError),
@@ -157,7 +173,7 @@ REFUSALS: dict[str, type[ProtocolError]] = {
 `ProtocolError`."""
 REPLICATION_REFUSALS = frozenset(_REPLICATION)
 """Those of the pool of replicas and its panels."""
-_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _DEMAND | _REPLICATION | _REGISTRY | _EFFECT | _STANDARDS
+_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _DEMAND | _REPLICATION | _REGISTRY | _EFFECT | _ACCOUNT | _STANDARDS
 
 
 def refusal(code: str, **fields: Any) -> ProtocolError:
