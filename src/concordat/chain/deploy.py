@@ -7,7 +7,8 @@ account on a fresh chain therefore always gets the same deployment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from concordat.chain.accounts import Signer
@@ -24,7 +25,12 @@ from concordat.primitives.units import Address
 from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.ledger import Parameters
 
-__all__ = ["constructor_arguments", "deploy", "token_domain"]
+__all__ = ["constructor_arguments", "deploy", "token_domain", "upgrade"]
+
+MARKET = ("Vault", "Market", "Court", "Replication")
+"""Contracts that are one version of a market: they name each other, and keep its money and orders."""
+REGISTRIES = ("Artifacts", "Agents", "Checkpoints")
+"""Contracts that know no market, and stay when there is another."""
 
 
 def deploy(
@@ -58,16 +64,60 @@ def deploy(
     ConfigurationError
         If the token has no EIP-712 domain that can be read.
     """
-    parameters = parameters or Parameters()
-    names = [*(["DevToken"] if token is None else []), "NativeExecutor", "Vault", "Market", "Court", "Replication"]
-    names += ["Artifacts", "Agents", "Checkpoints"]
+    names = [*(["DevToken"] if token is None else []), "NativeExecutor", *MARKET, *REGISTRIES]
+    there = {} if token is None else {"DevToken": token}
+    return _deploy(endpoint, signer, names, there, parameters or Parameters(), on_step)
+
+
+def upgrade(
+    endpoint: Endpoint,
+    signer: Signer,
+    current: Deployment,
+    *,
+    parameters: Parameters | None = None,
+    on_step: Callable[[str, Address], None] | None = None,
+) -> Deployment:
+    """Deploy the next version of a market next to it: market, vault, court and pool of replicas.
+
+    Token, registries, checkpoints and native models stay; so do all earlier versions, in which open orders end as they
+    would have ended anyway.
+
+    Parameters
+    ----------
+    current : Deployment
+        The version that is followed.
+    parameters : Parameters, optional
+        Of the new version; those of the current one if left out.
+
+    Raises
+    ------
+    ConfigurationError
+        If the current version is not what stands on the chain.
+    TransactionError
+        As for :func:`deploy`.
+    """
+    current.verify(endpoint)
+    shared = ("NativeExecutor", *REGISTRIES)
+    there = {name: address for name, address in current.named() if name in shared} | {"DevToken": current.token}
+    made = _deploy(endpoint, signer, MARKET, there, parameters or current.parameters, on_step)
+    before = (replace(current, earlier=()), *current.earlier)
+    return replace(made, version=current.version + 1, earlier=before)
+
+
+def _deploy(
+    endpoint: Endpoint,
+    signer: Signer,
+    names: Sequence[str],
+    there: Mapping[str, Address],
+    parameters: Parameters,
+    on_step: Callable[[str, Address], None] | None,
+) -> Deployment:
+    """Create some contracts, beside those that are there."""
     count, head = endpoint.batch(
         [("eth_getTransactionCount", [to_hex(signer.address), "pending"]), ("eth_blockNumber", [])]
     )
     first = quantity(count)
-    at = {name: contract_address(signer.address, first + i) for i, name in enumerate(names)}
-    if token is not None:
-        at["DevToken"] = token
+    at = {name: contract_address(signer.address, first + i) for i, name in enumerate(names)} | dict(there)
     sender = TransactionSender(endpoint)
     for name in names:
         _create(sender, signer, name, constructor_arguments(name, at, parameters), at[name])

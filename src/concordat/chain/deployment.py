@@ -63,6 +63,12 @@ class Deployment:
     """Keeps the logs' checkpoints."""
     parameters: Parameters = field(default_factory=Parameters)
     """Clocks, costs and shares."""
+    version: int = 1
+    """Grows with every upgrade."""
+    served: bool = True
+    """Whether nodes still work for it; an earlier version is retired once it has no open orders."""
+    earlier: tuple[Deployment, ...] = ()
+    """Versions before this one, newest first; they share token, registries and log, and list none themselves."""
 
     @property
     def domain(self) -> Domain:
@@ -92,10 +98,10 @@ class Deployment:
         """
         hint = "Deploy first, or get the file from whoever runs the market."
         try:
-            return from_wire(cls, json.loads(path.read_text()))
+            return from_wire(cls, _VERSIONS | json.loads(path.read_text()))
         except FileNotFoundError:
             raise ConfigurationError(f"There is no deployment file {path}.", code="NoDeployment", hint=hint) from None
-        except (ValueError, InputError) as error:
+        except (ValueError, TypeError, InputError) as error:
             raise ConfigurationError(
                 f"{path} is no deployment file: {error}", code="BadDeployment", hint=hint
             ) from error
@@ -214,6 +220,8 @@ class Deployment:
         )
 
 
+_VERSIONS: dict[str, Any] = {"version": 1, "served": True, "earlier": []}
+"""What a file says that is silent about versions."""
 _AGENTS_NAME = "ERC8004IdentityRegistry"
 _PROBE = Order(
     client=ZERO_ADDRESS,

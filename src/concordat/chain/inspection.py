@@ -108,7 +108,8 @@ def inspect(endpoint: Endpoint, deployment: Deployment, *, first_block: int | No
     named = deployment.named()
     codes = dict(zip(named, _codes(endpoint, [address for _, address in named]), strict=True))
     at = dict(named) | {"DevToken": deployment.token}
-    creations = _creations(endpoint, {address for _, address in named}, first_block or deployment.block)
+    begins = [first_block] if first_block is not None else [v.block for v in (deployment, *deployment.earlier)]
+    creations = _creations(endpoint, {address for _, address in named}, begins)
     findings: list[Finding] = []
     for (name, address), code in codes.items():
         init = contract(name).creation(*constructor_arguments(name, at, deployment.parameters))
@@ -158,16 +159,17 @@ def _constructor(endpoint: Endpoint, address: Address, init: bytes, code: bytes)
 # -- how it came there -----------------------------------------------------------------------------------------------
 
 
-def _creations(endpoint: Endpoint, wanted: set[Address], first: int) -> dict[Address, bytes]:
-    """Input of the transactions that created some contracts."""
+def _creations(endpoint: Endpoint, wanted: set[Address], begins: Sequence[int]) -> dict[Address, bytes]:
+    """Input of the transactions that created some contracts, looked for after each of some blocks."""
     found: dict[Address, bytes] = {}
     head = quantity(endpoint.call("eth_blockNumber"))
-    for start in range(first, min(first + SCANNED_BLOCKS, head + 1), _BATCH):
-        numbers = range(start, min(start + _BATCH, head + 1))
-        for block in endpoint.batch([("eth_getBlockByNumber", [hex(number), True]) for number in numbers]):
-            found |= {address: data for address, data in _created_in(block) if address in wanted}
-        if found.keys() == wanted:
-            break
+    for first in begins:
+        for start in range(first, min(first + SCANNED_BLOCKS, head + 1), _BATCH):
+            if found.keys() == wanted:
+                return found
+            numbers = range(start, min(start + _BATCH, head + 1))
+            for block in endpoint.batch([("eth_getBlockByNumber", [hex(number), True]) for number in numbers]):
+                found |= {address: data for address, data in _created_in(block) if address in wanted}
     return found
 
 
