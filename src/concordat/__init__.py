@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from concordat.client.model import Card, Model
     from concordat.client.network import Network
     from concordat.client.orders import PlacedOrder
+    from concordat.client.quotes import Preference
     from concordat.client.registry import PublishedModel
     from concordat.node.open import open
     from concordat.primitives.errors import ConcordatError
     from concordat.primitives.units import days, hours, minutes, seconds, usd
     from concordat.protocol.bundle import Bundle
-    from concordat.protocol.evidence import AllOf, AnyOf, ClientRelease, FraudProvable, Native
+    from concordat.protocol.evidence import AllOf, AnyOf, ClientRelease, FraudProvable, Native, Replicated
     from concordat.protocol.trust import TrustRoot
     from concordat.protocol.verification import Report
 
@@ -40,7 +41,9 @@ __all__ = [
     "Native",
     "Network",
     "PlacedOrder",
+    "Preference",
     "PublishedModel",
+    "Replicated",
     "Report",
     "TrustRoot",
     "days",
@@ -58,12 +61,13 @@ _HOMES = {
     "client.model": ("Card", "Model"),
     "client.network": ("Network",),
     "client.orders": ("PlacedOrder",),
+    "client.quotes": ("Preference",),
     "client.registry": ("PublishedModel",),
     "node.open": ("open",),
     "primitives.errors": ("ConcordatError",),
     "primitives.units": ("days", "hours", "minutes", "seconds", "usd"),
     "protocol.bundle": ("Bundle",),
-    "protocol.evidence": ("AllOf", "AnyOf", "ClientRelease", "FraudProvable", "Native"),
+    "protocol.evidence": ("AllOf", "AnyOf", "ClientRelease", "FraudProvable", "Native", "Replicated"),
     "protocol.trust": ("TrustRoot",),
     "protocol.verification": ("Report",),
 }

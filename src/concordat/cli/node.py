@@ -31,13 +31,14 @@ from concordat.node.operations.watched import WatchedNode
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps
 from concordat.node.provider import Provider, Terms
+from concordat.node.quotes import QuoteDesk
 from concordat.node.recorder import Recorder, record_depth
 from concordat.node.replica import Replica
 from concordat.node.seals import SealKeys
 from concordat.node.steward import StewardNode
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import InputError, StorageError
-from concordat.primitives.units import usd
+from concordat.primitives.units import seconds, usd
 from concordat.storage.files import write_file
 from concordat.storage.journal import Journal
 from concordat.storage.log import TransparencyLog
@@ -58,6 +59,8 @@ def node() -> None:
 @click.option("--name", help="Name of the node and of its account [the role].")
 @click.option("--price", default="0.05", show_default=True, help="Provider: dollars for a decision.")
 @click.option("--bond-limit", default="1000", show_default=True, help="Provider: most dollars at risk in an order.")
+@click.option("--delivery", default=60, show_default=True, help="Provider: seconds in which it promises to deliver.")
+@click.option("--energy", default=0, help="Provider: microjoules that an execution takes, as measured [not said].")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where its HTTP door listens.")
 @click.option("--port", default=0, help="Port of its HTTP door: health, metrics, a provider's offers [a free one].")
 @click.option(
@@ -75,6 +78,8 @@ def run(
     name: str | None,
     price: str,
     bond_limit: str,
+    delivery: int,
+    energy: int,
     host: str,
     port: int,
     announce: str,
@@ -97,7 +102,9 @@ def run(
     place = _Place(ledger, keyring, home, name, journal, outbox, lambda: connect(settings))
     url: str | None = None
     if role == "provider":
-        terms = Terms(price=usd(price), bond_limit=usd(bond_limit))
+        terms = Terms(
+            price=usd(price), bond_limit=usd(bond_limit), delivery=seconds(delivery), energy=max(energy, 0)
+        )
         steppers, close, url = _provider(place, terms, announce, _Door(host, port, watched.routes))
     elif role == "replica":
         steppers, close = _replica(place, tickets)
@@ -153,8 +160,17 @@ def _provider(
     native = EvmArtifacts(place.ledger, place.keyring).has_native
     signer, domain = place.keyring.signer(place.name), place.ledger.domain
     seals = SealKeys(place.home.seals(place.name), signer.address, signer.sign, domain)
+    desk = QuoteDesk(place.ledger, place.journal, signer.address, signer.sign, terms)
     provider = Provider(
-        place.ledger, place.journal, place.public, place.outbox, terms, native=native, seals=seals, hurry=place.hurry
+        place.ledger,
+        place.journal,
+        place.public,
+        place.outbox,
+        terms,
+        native=native,
+        seals=seals,
+        desk=desk,
+        hurry=place.hurry,
     )
     remembered = place.journal.cursor("door") or {"port": 0}
     try:

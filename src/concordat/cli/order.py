@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import click
 
 from concordat.cli.connect import connect
+from concordat.cli.order_bids import BIDDING, read_row
 from concordat.cli.order_list import order_list
 from concordat.cli.output import Speaker, command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.decision import Decision
 from concordat.client.orders import STAGES, PlacedOrder
 from concordat.primitives.encoding import checksum_address, from_hex, to_hex
-from concordat.primitives.errors import InputError
 from concordat.primitives.units import ModelId, OrderId, seconds, show_usd, usd
 from concordat.protocol.evidence import kinds_in
 from concordat.protocol.trust import parse_policy
@@ -48,7 +46,7 @@ def quote(model: str) -> None:
 @click.option("--input", "file", type=click.Path(exists=True, path_type=Path), help="JSON file with the row.")
 @click.option("--pay", required=True, help="Dollars, such as 0.50.")
 @click.option("--evidence", default="native or fraud-provable", show_default=True, help="What makes it acceptable.")
-@click.option("--deadline", default=600, show_default=True, help="Seconds to accept and deliver.")
+@click.option("--deadline", type=int, help="Seconds to accept and deliver [600, and the time that replicas take].")
 @click.option("--window", type=int, help="Seconds to challenge [grows with the price].")
 @click.option("--wait", "until", type=click.Choice(STAGES), help="Wait for this stage.")
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait.")
@@ -61,7 +59,7 @@ def place(
     file: Path | None,
     pay: str,
     evidence: str,
-    deadline: int,
+    deadline: int | None,
     window: int | None,
     until: str | None,
     timeout: float,
@@ -73,7 +71,7 @@ def place(
     """
     context = click.get_current_context()
     settings, speaker = context.find_object(Settings) or Settings(), speaker_of(context)
-    inputs = _row(row, file)
+    inputs = read_row(row, file)
     with connect(settings) as network:
         identity = ModelId(network.registry.find(model))
         quotes = network.orders.quotes(identity)
@@ -85,7 +83,7 @@ def place(
             inputs,
             pay=usd(pay),
             evidence=parse_policy(evidence),
-            deadline=seconds(deadline),
+            deadline=seconds(deadline) if deadline is not None else None,
             window=seconds(window) if window is not None else None,
             client=settings.account,
         )
@@ -141,15 +139,8 @@ def show(identity: str) -> None:
 
 
 order.add_command(order_list)
-
-
-def _row(row: str | None, file: Path | None) -> Any:
-    if (row is None) == (file is None):
-        raise InputError("Give the row as an argument or with --input.", code="NoRow")
-    try:
-        return json.loads(row if row is not None else file.read_text() if file else "")
-    except ValueError as error:
-        raise InputError(f"The row is not JSON: {error}.", code="BadRow", hint='For example {"age": 41}.') from error
+for command in BIDDING:
+    order.add_command(command)
 
 
 def _finish(speaker: Speaker, placed: PlacedOrder, until: str, timeout: float, save: Path | None) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from concordat.client.offer import InputOpening
 from concordat.client.registry import PublishedModel
 from concordat.primitives.encoding import ZERO32
 from concordat.primitives.errors import InputError, PolicyError
@@ -18,6 +22,7 @@ from concordat.protocol.evidence import (
     Policy,
     encode_policy,
     is_private,
+    kinds_named,
     replicas_of,
     requires,
 )
@@ -25,7 +30,7 @@ from concordat.protocol.execution import input_root
 from concordat.protocol.ledger import Parameters
 from concordat.protocol.order import Order
 
-__all__ = ["Wishes", "default_deadline", "default_window", "draft_order", "executions", "policy_for"]
+__all__ = ["Wishes", "default_deadline", "default_window", "draft_order", "executions", "fresh_opening", "policy_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +79,19 @@ def policy_for(evidence: Policy | None, private: bool | None) -> Policy:
     Raises
     ------
     PolicyError
-        ``PrivacyConflict`` if privacy and evidence contradict each other.
+        ``PrivacyConflict`` if privacy and evidence contradict each other, ``BadReplicas`` if replicas are asked for
+        without saying how many.
     """
     if evidence is None:
         return ClientRelease() if private else AnyOf(Native(), FraudProvable())
-    sealed = is_private(encode_policy(evidence))
+    encoded = encode_policy(evidence)
+    if EvidenceKind.REPLICATED in kinds_named(encoded) and evidence.replicas is None:
+        raise PolicyError(
+            "The policy does not say how many replicas.",
+            code="BadReplicas",
+            hint="Use Replicated(k=2, n=3), or: replicated (2 of 3).",
+        )
+    sealed = is_private(encoded)
     if private is not None and private != sealed:
         said = "shows input and output to others" if private else "shows nobody anything, and is sealed"
         raise PolicyError(
@@ -129,6 +142,11 @@ def draft_order(
         terms=ZERO32,
         salt=salt,
     )
+
+
+def fresh_opening(model: PublishedModel, row: Mapping[str, Any] | Sequence[Any]) -> InputOpening:
+    """One row, by column name or in column order, under a salt that nobody knows yet."""
+    return InputOpening(words=model.schema.encode_one(row), salt=Bytes32(secrets.token_bytes(32)))
 
 
 def _needs_replicas(evidence: bytes) -> bool:

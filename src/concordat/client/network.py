@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+from concordat.client.bidding import Bidding
 from concordat.client.effect_ledger import EffectLedger
 from concordat.client.effects import Stewards
 from concordat.client.keyring import Keyring
@@ -80,6 +81,7 @@ class Network:
             ledger=ledger, effects=effects, orders=orders, registry=registry, public=public, keyring=keyring
         )
         self.stewards = Stewards(tools, book or StewardBook())
+        self.bidding = Bidding(orders)
         self._on_close = on_close
 
     @property

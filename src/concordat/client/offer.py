@@ -9,8 +9,9 @@ from concordat.primitives.units import Bytes32
 from concordat.protocol.execution import input_root
 from concordat.protocol.messages import Funding
 from concordat.protocol.order import Order
+from concordat.protocol.quote import SignedQuote
 
-__all__ = ["InputOpening", "Offer"]
+__all__ = ["InputOpening", "Offer", "QuotedOffer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +43,13 @@ class Offer:
     """The client's one signature."""
     opening: InputOpening
     """The input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotedOffer:
+    """An offer under a quote that its provider has signed."""
+
+    offer: Offer
+    """The offer."""
+    quote: SignedQuote
+    """The provider's promise."""

@@ -16,12 +16,12 @@ from typing import Any
 from concordat.chain.accounts import Signer
 from concordat.client.decision import Decision
 from concordat.client.demands import contest, demand
-from concordat.client.drafting import Wishes, default_window, draft_order, executions, policy_for
+from concordat.client.drafting import Wishes, default_window, draft_order, executions, fresh_opening, policy_for
 from concordat.client.keeping import keep_offer, kept_offer
 from concordat.client.keyring import Keyring
 from concordat.client.offer import InputOpening, Offer
 from concordat.client.private import seal_offer
-from concordat.client.providers import ProviderLink, Quote
+from concordat.client.providers import ProviderLink, Quote, Taker, offer_to
 from concordat.client.public import PublicData
 from concordat.client.records import Records
 from concordat.client.registry import PublishedModel, Registry
@@ -164,13 +164,13 @@ class Orders:
         policy = policy_for(evidence, True if subject is not None else private)
         published = model if isinstance(model, PublishedModel) else self.registry.model(ModelId(model))
         link = self._choose(published, Amount(pay // executions(policy)), provider)
-        opening = inputs if isinstance(inputs, InputOpening) else _fresh_opening(published, inputs)
+        opening = inputs if isinstance(inputs, InputOpening) else fresh_opening(published, inputs)
         wishes = Wishes(pay=pay, policy=policy, deadline=deadline, window=window, bond=bond, effect=effect)
         order = self.draft(wishes, published, opening, provider=link.address, client=client)
-        offer = Offer(order=order, funding=self._authorise(order, client), opening=opening)
+        offer = Offer(order=order, funding=self.authorise(order, client), opening=opening)
         if is_private(order.evidence):
             return self._send_private(offer, link, client, subject)
-        return self._send(offer, link, client)
+        return self.send(offer, (link,), client)
 
     def draft(
         self, wishes: Wishes, model: PublishedModel, opening: InputOpening, *, provider: Address, client: str
@@ -204,7 +204,8 @@ class Orders:
             raise OrderError(f"The cheapest provider asks {asked}, not {offered}.", code="PriceTooLow")
         return links[quotes[0].provider]
 
-    def _authorise(self, order: Order, client: str) -> Funding:
+    def authorise(self, order: Order, client: str) -> Funding:
+        """The client's one signature: it makes the order, and pays for it."""
         name = order_id(order, self.ledger.domain)
         digest = payment_digest(order, name, self.ledger.token_domain, self.ledger.vault)
         return Funding(mode=FundingMode.AUTHORIZATION, signature=self._keyring.signer(client).sign(digest))
@@ -219,15 +220,22 @@ class Orders:
         link.private_offer(seal_offer(offer, reply.public, announced.key, domain))
         return placed
 
-    def _send(self, offer: Offer, link: ProviderLink, client: str) -> PlacedOrder:
+    def send(self, offer: Offer, links: Sequence[Taker], client: str) -> PlacedOrder:
+        """Hand a signed offer to a provider; or to several, of which the first may take it.
+
+        Raises
+        ------
+        OrderError
+            If none of them takes it; nothing is paid then.
+        """
         placed = self._keep(offer, client)
         # A native proof shows the input to everybody, too; and a provider who delivers without one must be watched.
         public = bool(kinds_named(offer.order.evidence) & PUBLIC_KINDS)
         if public:
             self.public.put_opening(offer.order.input, offer.opening)
-        link.offer(offer)
+        chosen = offer_to(links, offer)
         if public:
-            self._disclose(offer, link)
+            self._disclose(offer, chosen)
         return placed
 
     def _keep(
@@ -246,12 +254,25 @@ class Orders:
         self._journal.set_item("order", to_hex(name), "offered", body)
         return PlacedOrder(self, offer, name, block, client, reply)
 
-    def _disclose(self, offer: Offer, chosen: ProviderLink) -> None:
+    def _disclose(self, offer: Offer, chosen: Sequence[Address]) -> None:
         """Give the input to other providers' doors too, where watchers look; the one who works could withhold it."""
         for link in self._providers():
-            if link.address != chosen.address:
+            if link.address not in chosen:
                 with suppress(EndpointError, OrderError, NotFoundError):
                     link.disclose(offer)
+
+    def adopt(self, offer: Offer, client: str, block: int) -> PlacedOrder:
+        """Take up an order of this client's that has got another id: an open one, once somebody took it."""
+        name = order_id(offer.order, self.ledger.domain)
+        if self._journal.item("order", to_hex(name)) is None:
+            body = {"block": block, "client": client, **keep_offer(offer, None, name, self._subjects, None)}
+            self._journal.set_item("order", to_hex(name), "offered", body)
+        return PlacedOrder(self, offer, name, block, client)
+
+    @property
+    def links(self) -> Sequence[ProviderLink]:
+        """Every provider that can be reached."""
+        return self._providers()
 
     # -- afterwards --------------------------------------------------------------------------------------------------
 
@@ -447,10 +468,6 @@ class PlacedOrder:
         """The decision as it stands now."""
         model = self.orders.registry.model(self.order.model)
         return self.orders.records.decision(self.offer, self.id, model, since=self.block, reply=self.reply)
-
-
-def _fresh_opening(model: PublishedModel, row: Mapping[str, Any] | Sequence[Any]) -> InputOpening:
-    return InputOpening(words=model.schema.encode_one(row), salt=Bytes32(secrets.token_bytes(32)))
 
 
 def _model_id(model: PublishedModel | bytes) -> ModelId:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
 
-from concordat.client.offer import Offer
+from concordat.client.offer import Offer, QuotedOffer
 from concordat.client.private import Erasure, PrivateOffer, SealingKey
 from concordat.client.remote import DoorClient
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import EndpointError, NotFoundError, OrderError
 from concordat.primitives.units import Address, Amount, ModelId, OrderId, Seconds
 from concordat.primitives.wire import from_wire, to_wire
+from concordat.protocol.quote import QuoteRequest, SignedQuote
 
-__all__ = ["HttpProvider", "ProviderLink", "Quote"]
+__all__ = ["HttpProvider", "ProviderLink", "Quote", "Taker", "offer_to"]
 
 MOST_ANSWER_BYTES = 65_536
 """Longest answer about a quote or an offer."""
@@ -39,6 +41,19 @@ class Quote:
     """Whether the contract itself can run the model."""
 
 
+class Taker(Protocol):
+    """Whoever takes offers."""
+
+    @property
+    def address(self) -> Address:
+        """Its account."""
+        ...
+
+    def offer(self, offer: Offer) -> OrderId:
+        """Hand over a signed order; `OrderError` if it declines."""
+        ...
+
+
 class ProviderLink(Protocol):
     """A reachable provider."""
 
@@ -57,6 +72,14 @@ class ProviderLink(Protocol):
 
     def disclose(self, offer: Offer) -> None:
         """Let watchers find the input of an order that somebody else works on; `OrderError` if it declines."""
+        ...
+
+    def sign_quote(self, request: QuoteRequest) -> SignedQuote:
+        """What it promises; `OrderError` if it would not take such an order, `NotFoundError` if it signs no quotes."""
+        ...
+
+    def quoted_offer(self, offer: Offer, quote: SignedQuote) -> OrderId:
+        """Hand over a signed order under its quote; `OrderError` if it declines."""
         ...
 
     def sealing_key(self) -> SealingKey:
@@ -97,6 +120,15 @@ class HttpProvider:
         """Let watchers find the input of an order that somebody else works on."""
         self._call("POST", "/inputs", to_wire(offer))
 
+    def sign_quote(self, request: QuoteRequest) -> SignedQuote:
+        """What it promises; whoever uses it checks who signed."""
+        return from_wire(SignedQuote, self._call("POST", "/quotes", to_wire(request)))
+
+    def quoted_offer(self, offer: Offer, quote: SignedQuote) -> OrderId:
+        """Hand over a signed order under its quote."""
+        body = to_wire(QuotedOffer(offer=offer, quote=quote))
+        return OrderId(from_hex(self._call("POST", "/quoted", body), length=32))
+
     def sealing_key(self) -> SealingKey:
         """The key to seal private offers to; whoever uses it checks who announced it."""
         return from_wire(SealingKey, self._call("GET", "/key"))
@@ -123,3 +155,17 @@ class HttpProvider:
             return data
         kind = NotFoundError if status == 404 else OrderError
         raise kind(str(error.get("message")), code=str(error.get("code")), hint=str(error.get("hint")))
+
+
+def offer_to(links: Sequence[Taker], offer: Offer) -> tuple[Address, ...]:
+    """Hand an offer to several; who took it. What the first says, if nobody does."""
+    taken, refusals = [], []
+    for link in links:
+        try:
+            link.offer(offer)
+            taken.append(link.address)
+        except (EndpointError, OrderError, NotFoundError) as error:
+            refusals.append(error)
+    if not taken:
+        raise refusals[0] if refusals else OrderError("Nobody can be reached.", code="NoProvider")
+    return tuple(taken)

@@ -18,7 +18,7 @@ from concordat.primitives.units import Address, Amount, OrderId, Seconds
 from concordat.protocol.evidence import PUBLIC_KINDS, clauses_of, is_private, kinds_named, replicas_of
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.messages import FundingMode
-from concordat.protocol.order import Order, OrderStatus, order_id, payment_digest
+from concordat.protocol.order import Order, OrderStatus, open_order_id, order_id, payment_digest
 from concordat.protocol.replication import panel_fits, seat_fee
 from concordat.protocol.settlement import terms_hold
 from concordat.protocol.tombstone import erase_digest
@@ -40,15 +40,27 @@ class Terms:
     """Least time it wants between acceptance and delivery."""
     fund_first: bool = False
     """Accept before working (two transactions more certain, one more expensive)."""
+    delivery: Seconds = Seconds(60)
+    """Time in which it promises to deliver."""
+    energy: int = 0
+    """Microjoules that an execution takes here; zero if nobody has measured it."""
+    quote_life: Seconds = Seconds(60)
+    """How long a quote is good."""
+    quote_uses: int = 1
+    """For how many orders."""
 
 
-def check_order(offer: Offer, terms: Terms, ledger: Ledger, *, provider: Address, native: bool) -> None:
+def check_order(
+    offer: Offer, terms: Terms, ledger: Ledger, *, provider: Address, native: bool, open_to_all: bool = False
+) -> None:
     """Refuse an order that is not worth taking, whatever its model.
 
     Parameters
     ----------
     native : bool
         Whether the contract itself can run the order's model.
+    open_to_all : bool
+        Whether the client signed it without a provider; this one's address is filled in.
 
     Raises
     ------
@@ -83,7 +95,7 @@ def check_order(offer: Offer, terms: Terms, ledger: Ledger, *, provider: Address
     for refused, code, message in refusals:
         if refused:
             raise OrderError(message, code=code, hint="Ask for a new quote and sign a new order.")
-    _check_funding(offer, ledger)
+    _check_funding(offer, ledger, open_to_all=open_to_all)
 
 
 def check_privacy(offer: Offer, *, sealed: bool) -> None:
@@ -138,7 +150,8 @@ def check_disclosure(offer: Offer, ledger: Ledger) -> None:
     """
     if not terms_hold(offer.order) or not kinds_named(offer.order.evidence) & PUBLIC_KINDS:
         raise OrderError("Nobody has to see this order's input.", code="NotPublic")
-    if ledger.state(order_id(offer.order, ledger.domain)).status not in (OrderStatus.FUNDED, OrderStatus.DELIVERED):
+    standing = (OrderStatus.FUNDED, OrderStatus.DELIVERED, OrderStatus.TAKEN)
+    if ledger.state(order_id(offer.order, ledger.domain)).status not in standing:
         _check_funding(offer, ledger)
 
 
@@ -156,14 +169,15 @@ def check_work(offer: Offer, graph: Graph) -> None:
     check_input(graph, offer.opening.words)
 
 
-def _check_funding(offer: Offer, ledger: Ledger) -> None:
+def _check_funding(offer: Offer, ledger: Ledger, *, open_to_all: bool = False) -> None:
     """The signature where it is a key's, and the money; both may be gone by the time of acceptance."""
     order = offer.order
+    name = (open_order_id if open_to_all else order_id)(order, ledger.domain)
     if offer.funding.mode is FundingMode.CREDIT:
         held = ledger.balance(order.client).free  # the client may be a contract, which only the chain can ask
     else:
         held = ledger.token_balance(order.client)
-        digest = payment_digest(order, order_id(order, ledger.domain), ledger.token_domain, ledger.vault)
+        digest = payment_digest(order, name, ledger.token_domain, ledger.vault)
         if not _signed_by(order.client, digest, offer.funding.signature):
             raise OrderError("The signature is not the client's.", code="BadSignature", hint="Sign this very order.")
     if held < order.price:

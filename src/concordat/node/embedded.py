@@ -33,12 +33,14 @@ from concordat.node.log_keys import signers_of_seeds
 from concordat.node.operations.restored import check_newest
 from concordat.node.outbox import Outbox
 from concordat.node.provider import Provider, Terms
+from concordat.node.quotes import QuoteDesk
 from concordat.node.recorder import Recorder
 from concordat.node.replica import Replica
 from concordat.node.seals import SealKeys
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, ModelId, OrderId, Seconds, usd
 from concordat.protocol.ledger import Ledger
+from concordat.protocol.quote import QuoteRequest, SignedQuote
 from concordat.protocol.verification import AnchoredRoot
 from concordat.storage.content import ContentStore
 from concordat.storage.journal import Journal
@@ -128,6 +130,14 @@ class EmbeddedProvider:
         """Let watchers find the input of an order that somebody else works on."""
         self.provider.keep_input(offer)
 
+    def sign_quote(self, request: QuoteRequest) -> SignedQuote:
+        """What it promises."""
+        return self.provider.sign_quote(request)
+
+    def quoted_offer(self, offer: Offer, quote: SignedQuote) -> OrderId:
+        """Hand over a signed order under its quote."""
+        return self.provider.quoted_offer(offer, quote)
+
     def sealing_key(self) -> SealingKey:
         """The key to seal private offers to."""
         return self.provider.sealing_key()
@@ -189,8 +199,9 @@ class EmbeddedMarket:
         signer, ledger = self.keyring.signer(name), self.backend.ledger
         seals = SealKeys(self.home.seals(name), signer.address, signer.sign, ledger.domain)
         native = self.backend.artifacts.has_native
+        desk = QuoteDesk(ledger, journal, signer.address, signer.sign, terms)
         hurry = partial(self.backend.advance, Seconds(0))
-        provider = kind(ledger, journal, self.public, outbox, terms, native=native, seals=seals, hurry=hurry)
+        provider = kind(ledger, journal, self.public, outbox, terms, native=native, seals=seals, desk=desk, hurry=hurry)
         self._providers.append(EmbeddedProvider(provider))
         return provider
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from concordat.client.home import Home
-from concordat.client.offer import Offer
+from concordat.client.offer import Offer, QuotedOffer
 from concordat.client.private import Erasure, PrivateOffer
 from concordat.node.http import Door
 from concordat.node.provider import Provider
@@ -24,6 +24,7 @@ from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import ChainError, ConcordatError, NotFoundError, StorageError
 from concordat.primitives.units import ModelId
 from concordat.primitives.wire import from_wire, to_wire
+from concordat.protocol.quote import QuoteRequest
 from concordat.storage.files import write_file
 
 __all__ = ["REST_SECONDS", "Stepper", "open_door", "run_steps"]
@@ -127,6 +128,13 @@ def _routes(provider: Provider) -> dict[str, Callable[[Any], Any]]:
     def offer(body: Any) -> Any:
         return to_hex(provider.offer(from_wire(Offer, body)))
 
+    def signed_quote(body: Any) -> Any:
+        return to_wire(provider.sign_quote(from_wire(QuoteRequest, body)))
+
+    def quoted_offer(body: Any) -> Any:
+        quoted = from_wire(QuotedOffer, body)
+        return to_hex(provider.quoted_offer(quoted.offer, quoted.quote))
+
     def keep_input(body: Any) -> Any:
         provider.keep_input(from_wire(Offer, body))
         return None
@@ -158,6 +166,8 @@ def _routes(provider: Provider) -> dict[str, Callable[[Any], Any]]:
         "GET /quote": quote,
         "POST /offers": offer,
         "GET /offers/": look,
+        "POST /quotes": signed_quote,
+        "POST /quoted": quoted_offer,
         "POST /inputs": keep_input,
         "GET /key": key,
         "POST /private": private_offer,

@@ -21,20 +21,20 @@ from concordat.client.private import (
     seal_output,
     seal_result,
 )
-from concordat.client.providers import Quote
 from concordat.client.public import PublicData
 from concordat.client.sealing import SealingPair
 from concordat.graph.evm import encode_native_proof
 from concordat.graph.execute import Execution, run
-from concordat.graph.intervals import validate
 from concordat.graph.ir import Graph
 from concordat.graph.openings import output_opening
 from concordat.graph.trace import trace_tree
-from concordat.node.admission import Terms, check_disclosure, check_erasure, check_order, check_privacy, check_work
+from concordat.node.admission import Terms, check_erasure
 from concordat.node.feed import Feed
 from concordat.node.gathering import Gatherer, Plan, plan_for
 from concordat.node.outbox import Outbox
+from concordat.node.quotes import QuoteDesk
 from concordat.node.recent import Recent
+from concordat.node.reception import Reception
 from concordat.node.respondent import LOOK_AGAIN, Respondent
 from concordat.node.seals import SealKeys
 from concordat.node.supplier import Supplier
@@ -42,7 +42,7 @@ from concordat.node.turns import Turns
 from concordat.primitives.encoding import ZERO32, from_hex, to_hex
 from concordat.primitives.errors import CorruptionError, InputError, NotFoundError, ProtocolError
 from concordat.primitives.merkle import MerkleTree
-from concordat.primitives.units import Address, Bytes32, ModelId, OrderId
+from concordat.primitives.units import Bytes32, ModelId, OrderId
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.events import Accepted, Cancelled, Delivered, Expired, Paid, Slashed
 from concordat.protocol.evidence import EvidenceKind, is_private, kinds_named
@@ -52,6 +52,7 @@ from concordat.protocol.messages import (
     Accept,
     AcceptAndProve,
     AcceptAndSubmit,
+    AcceptOpen,
     Funding,
     FundingMode,
     Message,
@@ -59,20 +60,20 @@ from concordat.protocol.messages import (
     Prove,
     Submit,
 )
-from concordat.protocol.order import Order, OrderStatus, order_id
+from concordat.protocol.order import Order, OrderStatus, open_order_id, order_id
 from concordat.storage.journal import Journal
 
 __all__ = ["Provider", "Terms"]
 
 OPEN = ("received", "executed")
 """Stages in which an offer needs the provider."""
-GRAPHS, TRACES = 32, 8
-"""Validated programs and traces kept at hand."""
-LATER = frozenset({"WrongStatus", "InsufficientFree", "DisputesOpen"})
+TRACES = 8
+"""Traces kept at hand."""
+LATER = frozenset({"WrongStatus", "InsufficientFree", "DisputesOpen", "JustTaken"})
 """Refusals that need not last: something is under way, or the stake is at risk in other orders just now."""
 
 
-class Provider:
+class Provider(Reception):
     """One provider's node, without transport: see `concordat.node.http` and `concordat.node.process`.
 
     Parameters
@@ -87,6 +88,8 @@ class Provider:
         Whether a model's native form is on chain, so that the contract itself can run it.
     seals : SealKeys, optional
         Keys to which clients seal private offers; without them none are taken.
+    desk : QuoteDesk, optional
+        Signs quotes; without one none are signed.
     hurry : callable
         Called while a draw of replicas waits for a block: a development chain makes none of itself.
     """
@@ -101,51 +104,19 @@ class Provider:
         *,
         native: Callable[[ModelId], bool] = lambda _: False,
         seals: SealKeys | None = None,
+        desk: QuoteDesk | None = None,
         hurry: Callable[[], None] = lambda: None,
     ) -> None:
-        self.ledger = ledger
-        self.journal = journal
-        self.public = public
-        self.outbox = outbox
-        self.terms = terms
-        self.native = native
+        super().__init__(ledger, journal, public, outbox, terms, native=native, desk=desk)
         self.seals = seals
         self._feed = Feed(ledger, journal, "provider")
         self._turns = Turns()
-        self._graphs: Recent[bytes, Graph] = Recent(GRAPHS)
         self._traces: Recent[bytes, tuple[bytes, MerkleTree]] = Recent(TRACES)
         self._respondent = Respondent(journal, outbox, self._offer, self._trace)
         self._supplier = Supplier(journal, outbox, self._offer, self._trace, public.commitment)
         self._gatherer = Gatherer(ledger, journal, outbox, self._offer, self._plan, hurry=hurry)
 
-    @property
-    def address(self) -> Address:
-        """The provider's account."""
-        return self.outbox.sender
-
-    def quote(self, model: ModelId) -> Quote:
-        """What one decision of a model costs here; `NotFoundError` if the model is not public."""
-        self.graph(model)
-        return Quote(
-            provider=self.address,
-            model=model,
-            price=self.terms.price,
-            bond_limit=self.terms.bond_limit,
-            window_limit=self.terms.window_limit,
-            native=self.native(model),
-        )
-
     # -- offers ------------------------------------------------------------------------------------------------------
-
-    def offer(self, offer: Offer) -> OrderId:
-        """Take an offer into the journal.
-
-        Raises
-        ------
-        OrderError
-            If it is not worth taking (`concordat.node.admission`).
-        """
-        return self._take(offer, {"offer": to_wire(offer)}, sealed=False)
 
     def private_offer(self, offer: PrivateOffer) -> OrderId:
         """Take a sealed offer into the journal, as it came: in plain it is only ever in memory.
@@ -189,43 +160,6 @@ class Provider:
     def _pairs(self) -> tuple[SealingPair, ...]:
         return self.seals.pairs if self.seals is not None else ()
 
-    def _take(self, offer: Offer, body: dict[str, Any], *, sealed: bool) -> OrderId:
-        name = order_id(offer.order, self.ledger.domain)
-        if self.journal.item("offer", to_hex(name)) is None:
-            self._check(offer, sealed=sealed)
-            with self.journal.write(f"take {to_hex(name)}"):
-                if self.journal.item("offer", to_hex(name)) is None:
-                    self.journal.set_item("offer", to_hex(name), "received", body)
-        return name
-
-    def _check(self, offer: Offer, *, sealed: bool) -> None:
-        check_privacy(offer, sealed=sealed)
-        native = self.native(offer.order.model)
-        check_order(offer, self.terms, self.ledger, provider=self.address, native=native)
-        check_work(offer, self.graph(offer.order.model))
-
-    def keep_input(self, offer: Offer) -> None:
-        """Keep the input of an order that somebody else works on, so that he cannot hide it from watchers.
-
-        Raises
-        ------
-        OrderError
-            If the input is not meant to be seen, does not open the order, or no money stands behind it.
-        """
-        check_disclosure(offer, self.ledger)
-        check_work(offer, self.graph(offer.order.model))
-        self.public.put_opening(offer.order.input, offer.opening)
-
-    def graph(self, model: bytes) -> Graph:
-        """A validated program; executing an unvalidated one could not be defended in court."""
-
-        def read() -> Graph:
-            graph = self.public.graph(model)
-            validate(graph)
-            return graph
-
-        return self._graphs.get(model, read)
-
     # -- work --------------------------------------------------------------------------------------------------------
 
     def step(self) -> int:
@@ -259,12 +193,9 @@ class Provider:
 
     def _begin(self, key: str, body: dict[str, Any]) -> int:
         offer = self._offer(body)
-        first = self.terms.fund_first or self._is_replicated(offer)
-        if first and self._status(key) is OrderStatus.NONE:
-            if self._late(key, offer):
-                return 1
-            if not self._try(f"accept:{key}", Accept(order=offer.order, funding=offer.funding), key):
-                return 1
+        first = self.terms.fund_first or self._is_replicated(offer) or "open" in body
+        if first and self._status(key) is OrderStatus.NONE and not self._accept(key, offer, body):
+            return 1
         try:
             result = self.work(offer)
             if "sealed" in body:
@@ -274,6 +205,18 @@ class Provider:
             return 1
         self.journal.set_item("offer", key, "executed", {**body, "result": to_wire(result)})
         return 1
+
+    def _accept(self, key: str, offer: Offer, body: dict[str, Any]) -> bool:
+        """Have the order funded before it is worked on; whether it is."""
+        if self._late(key, offer):
+            return False
+        message: Message = Accept(order=offer.order, funding=offer.funding)
+        if "open" in body:
+            message = AcceptOpen(order=offer.order, funding=offer.funding)
+            if self.ledger.state(open_order_id(offer.order, self.ledger.domain)).status is not OrderStatus.NONE:
+                self._refuse(key, "Taken", "Somebody else has taken the order.")
+                return False
+        return self._try(f"accept:{key}", message, key)
 
     def work(self, offer: Offer) -> Result:
         """Run the model, make the trace public if the input is, and say what came out."""
@@ -340,8 +283,11 @@ class Provider:
         if status is OrderStatus.NONE and self._late(key, offer):
             return 1
         message: Message
-        if status in (OrderStatus.NONE, OrderStatus.FUNDED) and self._native_suffices(offer):
+        accepted = status is OrderStatus.FUNDED or (status is OrderStatus.NONE and "open" not in body)
+        if accepted and self._native_suffices(offer):
             message = self._native_delivery(offer, result, funded=status is OrderStatus.FUNDED)
+        elif status is OrderStatus.NONE and ("open" in body or self._is_replicated(offer)):
+            return int(self._accept(key, offer, body))  # a re-organisation took the acceptance away
         elif status is OrderStatus.NONE:
             message = AcceptAndSubmit(order=offer.order, funding=offer.funding, result=result)
         elif status is OrderStatus.FUNDED:

@@ -26,6 +26,11 @@ A trust root comes from somewhere else than the bundle, such as the README of a 
     checkpoints = "0x…"
     log = "0x…"                                   # the log's id in the Checkpoints contract
 
+    [[chain.earlier]]                             # optional: earlier versions of the market, in which orders ended
+    market = "0x…"
+    token = "0x…"                                 # optional, like the one below
+    vault = "0x…"
+
     [accept]                                      # optional
     evidence = "native or fraud-provable"
     models = ["0x…"]
@@ -34,6 +39,7 @@ A trust root comes from somewhere else than the bundle, such as the README of a 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -41,21 +47,35 @@ from pathlib import Path
 from typing import Any
 
 from concordat.primitives.encoding import from_hex
-from concordat.primitives.errors import ConfigurationError, InputError
+from concordat.primitives.errors import ConfigurationError, InputError, PolicyError
 from concordat.primitives.units import Address, Bytes32, ModelId, Timestamp
 from concordat.protocol.evidence import EvidenceKind, Policy
 from concordat.protocol.log_keys import Requirement, Retired, SignedStatement, follow
 from concordat.protocol.note import KeyKind, NoteKey
 
-__all__ = ["TrustRoot", "parse_policy"]
+__all__ = ["TrustRoot", "TrustedMarket", "parse_policy"]
+
+_REPLICAS = re.compile(rf"(?<={EvidenceKind.REPLICATED.word}) \((\d+) of (\d+)\)")
 
 _SECTIONS: dict[str, set[str]] = {
     "log": {"keys", "require", "recovery", "retired"},
     "witnesses": {"quorum", "keys", "require"},
-    "chain": {"id", "market", "token", "vault", "checkpoints", "log"},
+    "chain": {"id", "market", "token", "vault", "checkpoints", "log", "earlier"},
     "accept": {"evidence", "models"},
 }
 _REQUIREMENTS = ("any", "all", "ed25519", "ml-dsa-44")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedMarket:
+    """Another version of the market on the same chain, with the same log."""
+
+    market: Address
+    """The Market contract."""
+    token: Address | None = None
+    """The settlement token; not checked if absent."""
+    vault: Address | None = None
+    """The Vault contract; not checked if absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +108,8 @@ class TrustRoot:
     """The contract in which the log is anchored; not checked if absent."""
     log: Bytes32 | None = None
     """The log's id in that contract."""
+    earlier: tuple[TrustedMarket, ...] = ()
+    """Other versions of the market that count as well."""
     evidence: Policy | None = None
     """Evidence that is required whatever the client signed."""
     models: frozenset[ModelId] = frozenset()
@@ -122,6 +144,7 @@ class TrustRoot:
                 vault=_address(chain, "vault"),
                 checkpoints=_address(chain, "checkpoints"),
                 log=Bytes32(from_hex(chain["log"], length=32)) if "log" in chain else None,
+                earlier=tuple(_market(item) for item in chain.get("earlier", [])),
                 evidence=parse_policy(accept["evidence"]) if "evidence" in accept else None,
                 models=frozenset(ModelId(from_hex(model, length=32)) for model in accept.get("models", [])),
             )
@@ -148,6 +171,15 @@ class TrustRoot:
     def keys_of(self, origin: str) -> tuple[NoteKey, ...]:
         """Trusted keys of one log."""
         return tuple(key for key in self.log_keys if key.name == origin)
+
+    def for_market(self, market: Address) -> TrustRoot:
+        """The same with that version of the market as the one that counts, if it is among the trusted ones."""
+        chosen = next((version for version in self.earlier if version.market == market), None)
+        if chosen is None or market == self.market:
+            return self
+        own = TrustedMarket(market=self.market, token=self.token, vault=self.vault)
+        others = (own, *(version for version in self.earlier if version is not chosen))
+        return replace(self, market=chosen.market, token=chosen.token, vault=chosen.vault, earlier=others)
 
     def after(self, statements: Sequence[SignedStatement]) -> TrustRoot:
         """The trust root once a log has changed its keys: the new ones in place of those they retired.
@@ -199,27 +231,34 @@ class TrustRoot:
             del sections["witnesses"]
         tables = [(f"[{title}]", rows) for title, rows in sections.items() if rows]
         tables += [("[[log.retired]]", _retired_rows(gone)) for gone in self.retired]
+        tables += [("[[chain.earlier]]", _market_rows(version)) for version in self.earlier]
         return "\n".join(
             f"{title}\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in rows) for title, rows in tables
         )
 
 
 def parse_policy(text: str) -> Policy:
-    """Policy in words, such as ``native or fraud-provable and attested``; inverse of ``str(policy)``.
+    """Policy in words, such as ``native or fraud-provable and replicated (2 of 3)``; inverse of ``str(policy)``.
 
     Raises
     ------
     InputError
         If a word is no kind of evidence.
+    PolicyError
+        If two numbers of replicas contradict each other.
     """
     names = {kind.word: kind for kind in EvidenceKind}
+    counted = {(int(k), int(n)) for k, n in _REPLICAS.findall(text)}
+    if len(counted) > 1:
+        raise PolicyError("The parts of a policy ask for different numbers of replicas.", code="BadReplicas")
+    text = _REPLICAS.sub("", text)
     try:
         clauses = [frozenset(names[word.strip()] for word in clause.split(" and ")) for clause in text.split(" or ")]
     except KeyError as error:
         raise InputError(
             f"{error.args[0]!r} is no kind of evidence.", code="BadPolicyText", hint=f"Known: {', '.join(names)}."
         ) from error
-    return Policy(frozenset(clauses))
+    return Policy(frozenset(clauses), counted.pop() if counted else None)
 
 
 def _check_fields(data: dict[str, Any]) -> None:
@@ -265,6 +304,18 @@ def _retired(item: dict[str, Any]) -> Retired:
 def _retired_rows(gone: Retired) -> list[tuple[str, object]]:
     revoked: list[tuple[str, object]] = [("revoked", gone.revoked)] if gone.revoked is not None else []
     return [("key", gone.key.encode()), ("size", gone.size), ("root", "0x" + gone.root.hex()), *revoked]
+
+
+def _market(item: dict[str, Any]) -> TrustedMarket:
+    if not {"market"} <= set(item) <= {"market", "token", "vault"}:
+        raise InputError("chain.earlier needs market, and may have token and vault", code="BadTrust")
+    market = Address(from_hex(item["market"], length=20))
+    return TrustedMarket(market=market, token=_address(item, "token"), vault=_address(item, "vault"))
+
+
+def _market_rows(version: TrustedMarket) -> list[tuple[str, object]]:
+    named = {"market": version.market, "token": version.token, "vault": version.vault}
+    return [(name, "0x" + address.hex()) for name, address in named.items() if address is not None]
 
 
 def _address(chain: dict[str, Any], name: str) -> Address | None:

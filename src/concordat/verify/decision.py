@@ -24,7 +24,7 @@ from concordat.protocol.evidence import (
 )
 from concordat.protocol.execution import MAX_OUTPUT_BYTES, carried_output, commit_private, input_root
 from concordat.protocol.messages import FundingMode, Opening
-from concordat.protocol.order import payment_digest
+from concordat.protocol.order import open_order_id, payment_digest
 from concordat.protocol.record import evidence_commitment, output_commitment
 from concordat.verify.case import Case, Found, contradiction, holds, unchecked
 
@@ -63,6 +63,7 @@ def identity(case: Case) -> Found:
 def authorisation(case: Case) -> Found:
     """Check 3; builds on 14."""
     order, funding, token = case.bundle.order, case.bundle.funding, case.bundle.token
+    names = (case.order_id, open_order_id(order, case.bundle.domain))
     if funding.mode is FundingMode.CREDIT:
         if token is not None:
             return contradiction("An order paid from vault credit names a token.")
@@ -70,7 +71,7 @@ def authorisation(case: Case) -> Found:
             if case.settled:
                 return holds("The client is a contract; the market accepted its signature.")
             return unchecked("The client seems to be a contract; only a chain can say whether it signed.")
-        signer = recover(case.order_id, funding.signature)
+        digests = list(names)
     else:
         if token is None:
             return unchecked("The bundle does not say which token the client's authorisation is for.")
@@ -79,11 +80,13 @@ def authorisation(case: Case) -> Found:
         domain = TokenDomain(
             name=token.name, version=token.version, chain_id=case.bundle.domain.chain_id, token=token.token
         )
-        digest = payment_digest(order, case.order_id, domain, token.vault)
-        signer = recover(digest, funding.signature)
-    if signer != order.client:
-        return contradiction("The signature is not the client's.")
-    return holds("The client's signature covers this order and its price.")
+        digests = [payment_digest(order, name, domain, token.vault) for name in names]
+    by_client = [recover(digest, funding.signature) == order.client for digest in digests]
+    if by_client[0]:
+        return holds("The client's signature covers this order and its price.")
+    if by_client[1]:
+        return holds("The client's signature covers this order and its price, with any provider.")
+    return contradiction("The signature is not the client's.")
 
 
 def _token_trusted(case: Case, token: SettlementToken) -> bool:
