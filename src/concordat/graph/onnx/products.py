@@ -50,8 +50,7 @@ def narrow_rows(
     low, high = (side.reshape(-1, cols) for side in bounds or lowering.bounds(name))
     reach = np.maximum(np.abs(low).max(axis=0), np.abs(high).max(axis=0)) * HEADROOM[kind]
     reach = np.maximum(reach, max(float(reach.max()) * least_share(lowering), 1e-12))
-    units = np.tile(reach / kind.maximum, view.n // cols)
-    return rescale(lowering, region, units, kind=kind, lo=-kind.maximum)
+    return _narrowed(lowering, region, np.tile(reach / kind.maximum, view.n // cols))
 
 
 def narrow_whole(lowering: Lowering, view: View, name: str) -> RegionView:
@@ -61,7 +60,16 @@ def narrow_whole(lowering: Lowering, view: View, name: str) -> RegionView:
     if _small(region) and _alike(region.scale, 1) and not region.offset.any():
         return region
     reach = lowering.reach(name) * HEADROOM[kind]
-    return rescale(lowering, region, reach / kind.maximum, kind=kind, lo=-kind.maximum)
+    return _narrowed(lowering, region, np.full(region.n, reach / kind.maximum))
+
+
+def _narrowed(lowering: Lowering, view: RegionView, units: Floats) -> RegionView:
+    """Integers of the precision's activation type; a region read in another order is rescaled where it lies."""
+    kind = lowering.precision.activations
+    order = np.argsort(view.index, kind="stable")
+    if view.n != view.region.size or view.whole or not (view.index[order] == np.arange(view.n)).all():
+        return rescale(lowering, view, units, kind=kind, lo=-kind.maximum)
+    return rescale(lowering, view.take(order), units[order], kind=kind, lo=-kind.maximum).take(view.index)
 
 
 def _small(view: RegionView) -> bool:

@@ -159,7 +159,7 @@ def _initial(
     if isinstance(value, np.ndarray):
         constant = value.reshape(-1, size)[direction] if value.size else np.zeros(size)
         steps = np.clip(np.rint(constant.astype(np.float64) / unit), kind.minimum, kind.maximum)
-        return lowering.builder.weights(steps.astype(np.int64), kind)
+        return lowering.builder.convert(lowering.builder.weights(steps.astype(np.int64), kind), kind)
     view = as_region(lowering, lowering.numbers(node, value))
     part = view.take(np.arange(direction * size, (direction + 1) * size))
     return rescale(lowering, part, unit, kind=kind).region
