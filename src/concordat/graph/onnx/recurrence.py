@@ -9,6 +9,7 @@ one, which lies in ±1) and in 23 bits of twice the calibrated reach (the cell),
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -92,7 +93,7 @@ def unrolled(
     return [outputs[step] for step in sorted(outputs)], at
 
 
-class _Cell:
+class _Cell(ABC):
     """What the cells share: the gates' arguments and curves."""
 
     doubled: slice | None = None
@@ -111,9 +112,9 @@ class _Cell:
         """The program being written."""
         return self.lowering.builder
 
+    @abstractmethod
     def step(self, step: int, state: list[Ref]) -> list[Ref]:
         """The next states."""
-        raise NotImplementedError
 
     def _factor(self) -> Floats:
         """Two for gates whose tangent is found by a sigmoid, one for the others."""
