@@ -1,133 +1,149 @@
 //! Reed–Solomon codes and the salted Merkle trees over their columns; see `concordat.zk.prover.code`.
 
-use super::field::{add, mul, pow, root_of_unity, sub};
-use super::transcript::sha256;
+use std::thread;
 
-/// Rows that are transformed side by side.
-const LANES: usize = 8;
-/// Bytes of a digest below the root.
-pub const NODE: usize = 27;
+use super::field::{mul, pow, root_of_unity};
+use super::hash::{Counted, Digests, NODE, SIDE, digest, leaves, node, nodes};
+use super::transform::transform;
 
-/// Columns of code words: column `j` is `height` elements from `j * height` on.
-pub struct Columns {
-    /// Elements, column by column.
-    pub elements: Vec<u64>,
-    /// Rows of the matrix.
-    pub height: usize,
-    /// Binary logarithm of the number of columns.
-    pub log_domain: u32,
+/// Elements of a code from which a second thread is worth its start.
+const WORTH: usize = 1 << 17;
+
+/// Code words, one row after another.
+pub struct Code {
+    elements: Vec<u64>,
+    log_domain: u32,
 }
 
-/// Encode rows of coefficients.
-pub fn encode(rows: &[&[u64]], log_domain: u32) -> Columns {
-    let (height, size) = (rows.len(), 1usize << log_domain);
-    let mut elements = vec![0; height * size];
-    let twiddles = twiddles(log_domain);
-    let mut buffer = vec![[0u64; LANES]; size];
-    for (group, lanes) in rows.chunks(LANES).enumerate() {
-        transform(lanes, &mut buffer, log_domain, &twiddles);
-        for (column, values) in elements.chunks_exact_mut(height).zip(&buffer) {
-            column[group * LANES..group * LANES + lanes.len()].copy_from_slice(&values[..lanes.len()]);
-        }
-    }
-    Columns { elements, height, log_domain }
-}
-
-/// `root^j` for `j < size / 2`.
-fn twiddles(log_domain: u32) -> Vec<u64> {
-    let root = root_of_unity(log_domain);
-    let mut out = Vec::with_capacity(1 << (log_domain - 1));
-    let mut at = 1;
-    for _ in 0..1usize << (log_domain - 1) {
-        out.push(at);
-        at = mul(at, root);
-    }
-    out
-}
-
-/// Decimation in time over the rows of one group.
-fn transform(rows: &[&[u64]], buffer: &mut [[u64; LANES]], log_domain: u32, twiddles: &[u64]) {
-    let size = buffer.len();
-    let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0).max(1);
-    // levels whose odd halves are all zero only repeat values
-    let repeats = log_domain - usize::BITS + (longest - 1).leading_zeros();
-    let free = if longest == 1 { log_domain } else { repeats };
-    buffer.fill([0; LANES]);
-    for i in 0..longest {
-        let values: [u64; LANES] =
-            std::array::from_fn(|lane| rows.get(lane).and_then(|row| row.get(i)).copied().unwrap_or(0));
-        let at = i.reverse_bits() >> (usize::BITS - log_domain);
-        buffer[at..at + (1 << free)].fill(values);
-    }
-    for level in free + 1..=log_domain {
-        let half = 1usize << (level - 1);
-        let step = size >> level;
-        for block in buffer.chunks_exact_mut(2 * half) {
-            let (even, odd) = block.split_at_mut(half);
-            for (j, (x, y)) in even.iter_mut().zip(odd).enumerate() {
-                let w = twiddles[j * step];
-                for lane in 0..LANES {
-                    let t = mul(y[lane], w);
-                    (x[lane], y[lane]) = (add(x[lane], t), sub(x[lane], t));
-                }
+impl Code {
+    /// Encode rows of coefficients.
+    pub fn new(rows: &[&[u64]], log_domain: u32) -> Self {
+        let size = 1usize << log_domain;
+        let mut elements = vec![0; rows.len() * size];
+        let work = |rows: &[&[u64]], words: &mut [u64]| {
+            for (row, word) in rows.iter().zip(words.chunks_exact_mut(size)) {
+                transform(row, word);
             }
+        };
+        let half = rows.len() / 2;
+        if elements.len() >= WORTH && half > 0 {
+            let (first, second) = elements.split_at_mut(half * size);
+            thread::scope(|scope| {
+                scope.spawn(|| work(&rows[..half], first));
+                work(&rows[half..], second);
+            });
+        } else {
+            work(rows, &mut elements);
         }
+        Self { elements, log_domain }
+    }
+
+    /// The code words.
+    pub fn rows(&self) -> Vec<&[u64]> {
+        self.elements.chunks_exact(1 << self.log_domain).collect()
     }
 }
 
-/// Merkle tree over salted columns.
-pub struct Tree {
-    /// The columns.
-    pub columns: Columns,
-    levels: Vec<Vec<[u8; 32]>>,
-    seed: Vec<u8>,
-}
+/// A tree's digests, level by level from the leaves; of each level the first words of all, then the second words, ….
+struct Branch(Vec<Vec<u32>>);
 
-impl Tree {
-    /// Hash all columns, with salts from a secret.
-    pub fn new(columns: Columns, seed: Vec<u8>) -> Self {
-        let mut bytes = vec![0; columns.height * 8];
-        let mut level: Vec<[u8; 32]> = Vec::with_capacity(1 << columns.log_domain);
-        for (j, column) in columns.elements.chunks_exact(columns.height).enumerate() {
-            for (out, element) in bytes.chunks_exact_mut(8).zip(column) {
-                out.copy_from_slice(&element.to_be_bytes());
+impl Branch {
+    /// Over leaves that come sixteen at a time, `count` of them from `from` on.
+    fn grow(from: usize, count: usize, leaf: &(impl Fn(usize) -> [Digests; 2] + Sync)) -> Self {
+        let mut level = vec![0; 8 * count];
+        for at in (0..count).step_by(2 * SIDE) {
+            for (k, digests) in leaf(from + at).iter().enumerate() {
+                put(&mut level, count, at + k * SIDE, digests);
             }
-            level.push(sha256(&[&[0], &salt(&seed, j), &bytes]));
         }
         let mut levels = vec![level];
-        while levels[levels.len() - 1].len() > 1 {
-            let next =
-                levels[levels.len() - 1].chunks_exact(2).map(|pair| sha256(&[&[1], &pair[0][..NODE], &pair[1][..NODE]])).collect();
-            levels.push(next);
+        let mut above = count / 2;
+        while above >= SIDE {
+            let below = planes(&levels[levels.len() - 1]);
+            let mut level = vec![0; 8 * above];
+            for at in (0..above).step_by(SIDE) {
+                put(&mut level, above, at, &nodes(&below, 2 * at));
+            }
+            levels.push(level);
+            above /= 2;
         }
-        Self { columns, levels, seed }
+        while above >= 1 {
+            let below = planes(&levels[levels.len() - 1]);
+            let mut level = vec![0; 8 * above];
+            for at in 0..above {
+                let made = node(&digest(&below, 2 * at), &digest(&below, 2 * at + 1));
+                for (i, bytes) in made.chunks_exact(4).enumerate() {
+                    level[i * above + at] = u32::from_be_bytes(bytes.try_into().expect("four bytes"));
+                }
+            }
+            levels.push(level);
+            above /= 2;
+        }
+        Self(levels)
+    }
+
+    fn digest(&self, level: usize, at: usize) -> [u8; 32] {
+        digest(&planes(&self.0[level]), at)
+    }
+}
+
+fn planes(level: &[u32]) -> [&[u32]; 8] {
+    let count = level.len() / 8;
+    std::array::from_fn(|i| &level[i * count..(i + 1) * count])
+}
+
+fn put(level: &mut [u32], count: usize, at: usize, digests: &Digests) {
+    for (i, words) in digests.iter().enumerate() {
+        level[i * count + at..i * count + at + SIDE].copy_from_slice(words);
+    }
+}
+
+/// Digests of a Merkle tree, in as many branches as threads grew it.
+pub struct Digest {
+    branches: Vec<Branch>,
+    root: [u8; 32],
+}
+
+impl Digest {
+    /// Grow a tree; `leaf` gives 32 leaves from a position on.
+    pub fn grow(log_count: u32, work: usize, leaf: impl Fn(usize) -> [Digests; 2] + Sync) -> Self {
+        let count = 1usize << log_count;
+        if work < WORTH || count < 8 * SIDE {
+            let branch = Branch::grow(0, count, &leaf);
+            let root = branch.digest(log_count as usize, 0);
+            return Self { branches: vec![branch], root };
+        }
+        let half = count / 2;
+        let branches = thread::scope(|scope| {
+            let other = scope.spawn(|| Branch::grow(half, half, &leaf));
+            let first = Branch::grow(0, half, &leaf);
+            vec![first, other.join().expect("hashing does not panic")]
+        });
+        let top = log_count as usize - 1;
+        let root = node(&branches[0].digest(top, 0), &branches[1].digest(top, 0));
+        Self { branches, root }
     }
 
     /// The root.
     pub fn root(&self) -> [u8; 32] {
-        self.levels[self.levels.len() - 1][0]
+        self.root
     }
 
-    /// Columns, salts and missing siblings, in the order in which a verifier reads them.
-    pub fn open(&self, positions: &[usize], out: &mut Vec<u8>) {
-        let mut known = positions.to_vec();
-        known.sort_unstable();
-        known.dedup();
-        let height = self.columns.height;
-        for &j in &known {
-            for element in &self.columns.elements[j * height..(j + 1) * height] {
-                out.extend_from_slice(&element.to_be_bytes());
-            }
-            out.extend_from_slice(&salt(&self.seed, j));
-        }
-        for level in &self.levels[..self.levels.len() - 1] {
+    fn digest(&self, level: usize, at: usize) -> [u8; 32] {
+        let length = self.branches[0].0[level].len() / 8;
+        self.branches[at / length].digest(level, at % length)
+    }
+
+    /// Missing siblings of opened leaves, level by level; `known` ascends.
+    pub fn siblings(&self, mut known: Vec<usize>, log_count: u32, out: &mut Vec<u8>) {
+        for level in 0..log_count as usize {
             let mut parents: Vec<usize> = Vec::with_capacity(known.len());
             for &position in &known {
                 if parents.last() == Some(&(position >> 1)) {
                     continue;
                 }
                 if known.binary_search(&(position ^ 1)).is_err() {
-                    out.extend_from_slice(&level[position ^ 1][..NODE]);
+                    out.extend_from_slice(&self.digest(level, position ^ 1)[..NODE]);
                 }
                 parents.push(position >> 1);
             }
@@ -136,9 +152,76 @@ impl Tree {
     }
 }
 
-fn salt(seed: &[u8], position: usize) -> [u8; 16] {
-    let digest = sha256(&[seed, b"salt", &(position as u32 >> 1).to_be_bytes()]);
-    digest[position % 2 * 16..][..16].try_into().expect("sixteen bytes")
+/// Merkle tree over salted columns.
+pub struct Tree {
+    code: Code,
+    digests: Digest,
+    salts: Salts,
+}
+
+impl Tree {
+    /// Hash all columns, with salts from a secret.
+    pub fn new(code: Code, seed: &[&[u8]]) -> Self {
+        let salts = Salts::new(seed);
+        let rows = code.rows();
+        let digests = Digest::grow(code.log_domain, code.elements.len(), |from| {
+            let pairs = salts.words(from);
+            [0, 1].map(|k| leaves(&rows, from + k * SIDE, &pairs[k]))
+        });
+        Self { code, digests, salts }
+    }
+
+    /// The root.
+    pub fn root(&self) -> [u8; 32] {
+        self.digests.root()
+    }
+
+    /// Columns, salts and missing siblings, in the order in which a verifier reads them.
+    pub fn open(&self, positions: &[usize], out: &mut Vec<u8>) {
+        let known = distinct(positions);
+        let rows = self.code.rows();
+        for &j in &known {
+            for row in &rows {
+                out.extend_from_slice(&row[j].to_be_bytes());
+            }
+            out.extend_from_slice(&self.salts.one(j));
+        }
+        self.digests.siblings(known, self.code.log_domain, out);
+    }
+}
+
+/// Salts of the columns: half of a digest that two neighbours share.
+pub struct Salts(Counted);
+
+impl Salts {
+    /// From a secret.
+    pub fn new(seed: &[&[u8]]) -> Self {
+        Self(Counted::new(&[&seed.concat(), b"salt"]))
+    }
+
+    /// Of 32 columns from a multiple of 32 on: four words of each.
+    pub fn words(&self, from: usize) -> [[[u32; SIDE]; 4]; 2] {
+        let both = self.0.digests((from >> 1) as u32);
+        [0, 1].map(|k| {
+            std::array::from_fn(|i| {
+                std::array::from_fn(|lane| both[i + 4 * (lane & 1)][(k * SIDE + lane) >> 1])
+            })
+        })
+    }
+
+    /// Of one column.
+    pub fn one(&self, position: usize) -> [u8; 16] {
+        let both = self.0.one((position >> 1) as u32);
+        both[position % 2 * 16..][..16].try_into().expect("sixteen bytes")
+    }
+}
+
+/// Positions in ascending order, each once.
+pub fn distinct(positions: &[usize]) -> Vec<usize> {
+    let mut out = positions.to_vec();
+    out.sort_unstable();
+    out.dedup();
+    out
 }
 
 /// `point^k` for `k < count`.

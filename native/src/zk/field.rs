@@ -85,21 +85,23 @@ pub const ONE: K = K([1, 0, 0]);
 
 /// A sum of products that is reduced once: low and high halves apart.
 #[derive(Clone, Copy, Default)]
-struct Wide {
+pub struct Wide {
     low: u128,
     high: u128,
 }
 
 impl Wide {
+    /// Add a product.
     #[inline(always)]
-    fn product(&mut self, a: u64, b: u64) {
+    pub fn product(&mut self, a: u64, b: u64) {
         let p = u128::from(a) * u128::from(b);
         self.low += p & u128::from(u64::MAX);
         self.high += p >> 64;
     }
 
+    /// The sum.
     #[inline(always)]
-    fn value(self) -> u64 {
+    pub fn value(self) -> u64 {
         reduce(self.low + self.high * u128::from(EPSILON))
     }
 }

@@ -1,6 +1,6 @@
 //! The hub; see `concordat.zk.prover.hub`.
 
-use super::code::{Tree, encode};
+use super::code::{Code, Tree};
 use super::field::{K, ZERO};
 use super::relation::{Parameters, Relation};
 use super::sumcheck::{Messages, bind, eq_table, fold};
@@ -50,7 +50,7 @@ impl Hub {
             push(&mut row.iter().copied());
         }
         let slices: Vec<&[u64]> = coordinates.iter().map(Vec::as_slice).collect();
-        let tree = Tree::new(encode(&slices, p.hub_log_domain), [seed, b"hub"].concat());
+        let tree = Tree::new(Code::new(&slices, p.hub_log_domain), &[seed, b"hub"]);
         Self { elements, tree, width, rows, bits, tails, mask, pads, pad_mask }
     }
 

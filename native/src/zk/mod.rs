@@ -2,10 +2,17 @@
 
 pub mod code;
 pub mod field;
+pub mod hash;
+#[cfg(target_arch = "x86_64")]
+mod hash_wide;
 pub mod hub;
+pub mod lanes;
 pub mod prove;
 #[cfg(feature = "python")]
 pub mod python;
 pub mod relation;
 pub mod sumcheck;
 pub mod transcript;
+pub mod transform;
+#[cfg(target_arch = "x86_64")]
+pub mod wide;

@@ -1,11 +1,12 @@
 //! The prover; step by step the twin of `concordat.zk.prover.prove`.
 
-use super::code::{Tree, encode, point, powers};
+use super::code::{Code, Tree, distinct, point, powers};
 use super::field::{Dot, K, ONE, ZERO, batch_inverse, from_signed};
 use super::hub::Hub;
 use super::relation::{Lookup, LookupKind, MASK_ROWS, Malformed, Operand, Parameters, Relation, Right, TermKind};
 use super::sumcheck::{Folded, Messages, bind, eq_table, fold};
-use super::transcript::{Tag, random, random_elements, sha256};
+use super::hash::random;
+use super::transcript::{Tag, random_elements, sha256};
 
 /// A weight matrix, committed.
 pub struct Weights {
@@ -31,7 +32,7 @@ pub fn commit_weights(relation: &Relation, p: &Parameters, small: Vec<i64>, seed
         })
         .collect();
     let slices: Vec<&[u64]> = full.iter().map(Vec::as_slice).collect();
-    let tree = Tree::new(encode(&slices, p.weight_log_domain), seed.to_vec());
+    let tree = Tree::new(Code::new(&slices, p.weight_log_domain), &[seed]);
     Ok(Weights { small, tails, tree })
 }
 
@@ -49,7 +50,7 @@ pub struct Input {
 pub fn commit_input(p: &Parameters, values: &[i64], seed: &[u8]) -> Input {
     let mut row: Vec<u64> = values.iter().map(|&x| from_signed(x)).collect();
     row.extend(random(seed, b"input", p.input_queries + 3));
-    let tree = Tree::new(encode(&[&row], p.input_log_domain), seed.to_vec());
+    let tree = Tree::new(Code::new(&[&row], p.input_log_domain), &[seed]);
     let at = input_point(&tree.root());
     let outside = row.iter().rev().fold(ZERO, |sum, &x| sum * at + K::base(x));
     Input { row, tree, outside }
@@ -237,7 +238,7 @@ impl<'a> Prover<'a> {
         }
         self.witness_tails = tails;
         let slices: Vec<&[u64]> = rows.iter().map(Vec::as_slice).collect();
-        let tree = Tree::new(encode(&slices, p.log_domain), [self.job.seed, b"witness"].concat());
+        let tree = Tree::new(Code::new(&slices, p.log_domain), &[self.job.seed, b"witness"]);
         self.messages.commit(Tag::Witness, &tree.root());
         tree
     }
@@ -272,7 +273,7 @@ impl<'a> Prover<'a> {
         }
         self.inverses = h;
         let slices: Vec<&[u64]> = rows.iter().map(Vec::as_slice).collect();
-        let tree = Tree::new(encode(&slices, p.log_domain), [self.job.seed, b"inverses"].concat());
+        let tree = Tree::new(Code::new(&slices, p.log_domain), &[self.job.seed, b"inverses"]);
         self.messages.commit(Tag::Inverses, &tree.root());
         tree
     }
@@ -684,13 +685,6 @@ impl<'a> Prover<'a> {
         }
         claims
     }
-}
-
-fn distinct(positions: &[usize]) -> Vec<usize> {
-    let mut out = positions.to_vec();
-    out.sort_unstable();
-    out.dedup();
-    out
 }
 
 /// Keys of the look-ups, for the constraint polynomial.

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::field::{K, P};
+use super::hash::random;
 
 /// SHA-256 of a few pieces.
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
@@ -90,21 +91,7 @@ fn word(bytes: &[u8], at: usize) -> u64 {
     u64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
-/// Uniform elements of the prime field from a secret: SHA-256 in counter mode, words at or above P passed over.
-pub fn random(seed: &[u8], label: &[u8], count: usize) -> Vec<u64> {
-    let key = sha256(&[seed, label]);
-    let mut out = Vec::with_capacity(count + 4);
-    let mut counter = 0u64;
-    while out.len() < count {
-        let block = sha256(&[&key, &counter.to_be_bytes()]);
-        out.extend((0..32).step_by(8).map(|at| word(&block, at)).filter(|&n| n < P));
-        counter += 1;
-    }
-    out.truncate(count);
-    out
-}
-
-/// The same as elements of K.
+/// Uniform elements of K from a secret; see [`random`].
 pub fn random_elements(seed: &[u8], label: &[u8], count: usize) -> Vec<K> {
     random(seed, label, 3 * count).chunks_exact(3).map(|c| K([c[0], c[1], c[2]])).collect()
 }
