@@ -12,11 +12,12 @@ from concordat.cli.connect import connect
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.node.log_keys import change_log_keys, make_recovery_keys, open_recovery_keys
-from concordat.primitives.encoding import to_hex
-from concordat.primitives.units import ModelId, Timestamp
+from concordat.primitives.encoding import checksum_address, from_hex, to_hex
+from concordat.primitives.units import ModelId, OrderId, Timestamp
 from concordat.protocol.evidence import kinds_in
-from concordat.protocol.verification import settled_orders
-from concordat.verify import check_sequence
+from concordat.protocol.verification import SettledOrder, settled_orders
+from concordat.storage.files import write_file
+from concordat.verify import Finding, check_sequence
 
 __all__ = ["record"]
 
@@ -54,6 +55,44 @@ def list_(model: str | None) -> None:
 
 
 @record.command()
+@click.argument("subject")
+@click.option("--yes", is_flag=True, help="Do not ask before it is gone for good.")
+@command_errors
+def erase(subject: str, yes: bool) -> None:
+    """Erase everything private about SUBJECT, for good: key, inputs, answers, salts. The log keeps a tombstone."""
+    context = click.get_current_context()
+    settings, speaker = context.find_object(Settings) or Settings(), speaker_of(context)
+    if not yes and not settings.json:
+        click.confirm("This cannot be undone. Go on?", abort=True, err=True)
+    with connect(settings) as network:
+        erased = network.records.erase(subject)
+    data = {
+        "orders": [to_hex(name) for name in erased.orders],
+        "unreached": [checksum_address(provider) for provider in erased.unreached],
+    }
+    lines = [f"erased what was private about {len(erased.orders)} orders"]
+    lines += [f"provider {provider} did not confirm, and is asked again" for provider in data["unreached"]]
+    speaker.result(data, "\n".join(lines))
+
+
+@record.command()
+@click.argument("identity")
+@click.option("--save", type=click.Path(path_type=Path), help="Write the bundle here.")
+@command_errors
+def remains(identity: str, save: Path | None) -> None:
+    """What an erasure left of an order: its record, proofs and tombstone, as a bundle."""
+    context = click.get_current_context()
+    speaker = speaker_of(context)
+    with connect(context.find_object(Settings) or Settings()) as network:
+        bundle = network.orders.remains(OrderId(from_hex(identity, length=32)))
+    if save is not None:
+        write_file(save, bundle.encode())
+    assert bundle.tombstone is not None, "asked for what was erased"
+    index = bundle.tombstone.tombstone.index
+    speaker.result({"order": identity, "record": index, "file": str(save) if save else None}, f"record {index}, erased")
+
+
+@record.command()
 @click.argument("model")
 @command_errors
 def audit(model: str) -> None:
@@ -62,9 +101,14 @@ def audit(model: str) -> None:
     speaker = speaker_of(context)
     with connect(context.find_object(Settings) or Settings()) as network:
         identity = ModelId(network.registry.find(model))
-        settled = settled_orders(network.ledger.events(), identity)
         records = [entry.record for entry in network.records.of_model(identity)]
-        findings = check_sequence(records, settled, domain=network.ledger.domain)
+        settled: list[SettledOrder] = []
+        findings: list[Finding] = []
+        for version in network.records.versions:
+            paid, domain = settled_orders(version.ledger.events(), identity), version.ledger.domain
+            others = {other.ledger.domain for other in network.records.versions} - {domain}
+            settled += paid
+            findings += check_sequence([r for r in records if r.domain not in others], paid, domain=domain)
     data = {"settled": len(settled), "recorded": len(records), "findings": [str(finding) for finding in findings]}
     verdict = "nothing is missing, changed or out of order" if not findings else "\n".join(map(str, findings))
     speaker.result(data, f"{len(settled)} settled, {len(records)} recorded: {verdict}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 
 from concordat.chain.accounts import Signer
@@ -27,7 +27,7 @@ from concordat.client.public import Holder, PublicData
 from concordat.client.records import Records
 from concordat.client.registry import Registry
 from concordat.client.remote import door_holder
-from concordat.client.search import open_search
+from concordat.client.search import Search, open_search
 from concordat.client.steward_book import StewardBook
 from concordat.primitives.encoding import ZERO_ADDRESS, from_hex
 from concordat.primitives.errors import ConfigurationError
@@ -36,7 +36,15 @@ from concordat.protocol.checkpoint import NoteKey
 from concordat.storage.log import LogReader
 from concordat.storage.spool import Spool
 
-__all__ = ["connect_home", "evm_ledger", "known_providers", "log_reader", "public_data", "running_url"]
+__all__ = [
+    "connect_home",
+    "earlier_ledgers",
+    "evm_ledger",
+    "known_providers",
+    "log_reader",
+    "public_data",
+    "running_url",
+]
 
 PAUSE_SECONDS = 0.05
 """Between two looks at an order one waits for."""
@@ -77,6 +85,23 @@ def evm_ledger(
     ledger = EvmLedger(endpoint, deployment)
     keyring.on_new = ledger.add
     return ledger, keyring
+
+
+def earlier_ledgers(ledger: EvmLedger, keyring: Keyring) -> list[EvmLedger]:
+    """Ledgers of the earlier versions of a market, for the same accounts, newest first."""
+    made = [EvmLedger(ledger.endpoint, version) for version in ledger.deployment.earlier]
+    for signer in keyring.signers().values():
+        for old in made:
+            old.add(signer)
+    tell = keyring.on_new
+
+    def on_new(signer: Signer) -> None:
+        tell(signer)
+        for old in made:
+            old.add(signer)
+
+    keyring.on_new = on_new
+    return made
 
 
 def log_reader(home: Home) -> LogReader:
@@ -135,34 +160,41 @@ def connect_home(
     journal, subjects = home.open_orders(), home.open_subjects()
     requests = Spool(home.erasures)
     erasures = Erasures(ledger, journal, subjects, public, keyring, requests, providers=providers)
-    records = Records(
-        ledger,
-        public,
-        cache(lambda: log_reader(home)),
-        anchors=anchors.anchors,
-        checkpoints=ledger.deployment.checkpoints,
-        erasures=erasures,
-    )
     registry = Registry(EvmArtifacts(ledger, keyring), public, keyring)
-    rest = threading.Event()
-    orders = Orders(
-        ledger,
-        registry,
-        public,
-        keyring,
-        journal,
-        records,
-        providers=providers,
-        pump=lambda: rest.wait(PAUSE_SECONDS),
-        index=open_search(ledger, home),
-        subjects=subjects,
-    )
+    log, rest = cache(lambda: log_reader(home)), threading.Event()
+
+    def version_of(version: EvmLedger, earlier: Sequence[Orders], index: Search) -> Orders:
+        records = Records(
+            version,
+            public,
+            log,
+            anchors=anchors.anchors,
+            checkpoints=version.deployment.checkpoints,
+            erasures=erasures,
+            earlier=[orders.records for orders in earlier],
+        )
+        return Orders(
+            version,
+            registry,
+            public,
+            keyring,
+            journal,
+            records,
+            providers=providers,
+            pump=lambda: rest.wait(PAUSE_SECONDS),
+            index=index,
+            subjects=subjects,
+            earlier=earlier,
+        )
+
+    before = [version_of(old, (), open_search(old, None)) for old in earlier_ledgers(ledger, keyring)]
+    orders = version_of(ledger, before, open_search(ledger, home))
     erasures.resume()
     return Network(
         ledger=ledger,
         registry=registry,
         orders=orders,
-        records=records,
+        records=orders.records,
         keyring=keyring,
         public=public,
         providers=providers,

@@ -45,7 +45,7 @@ from concordat.protocol.messages import (
     FundingMode,
     Release,
 )
-from concordat.protocol.order import Order, OrderStatus, order_id, payment_digest
+from concordat.protocol.order import Order, OrderStatus, open_order_id, order_id, payment_digest
 from concordat.storage.index.query import Page
 from concordat.storage.index.rows import OrderEntry
 from concordat.storage.journal import Journal
@@ -78,6 +78,7 @@ class Orders:
         pump: Callable[[], object],
         index: Search,
         subjects: SubjectKeys | None = None,
+        earlier: Sequence[Orders] = (),
     ) -> None:
         self.ledger = ledger
         self.registry = registry
@@ -89,6 +90,7 @@ class Orders:
         self._journal = journal
         self._providers = providers
         self._subjects = subjects
+        self._earlier = tuple(earlier)
 
     # -- before paying -----------------------------------------------------------------------------------------------
 
@@ -283,7 +285,15 @@ class Orders:
             raise NotFoundError(f"No order {to_hex(order)} was placed from here.", code="UnknownOrder")
         body = item[1]
         offer, reply = kept_offer(body, order, self._subjects)
-        return PlacedOrder(self, offer, order, body["block"], body["client"], reply)
+        version = self._version_of(offer.order, order)
+        return PlacedOrder(version, offer, order, body["block"], body["client"], reply)
+
+    def _version_of(self, order: Order, name: OrderId) -> Orders:
+        """Where an order was placed: here, or at an earlier version of the market, in whose domain it has that id."""
+        for version in self._earlier:
+            if name in (order_id(order, version.ledger.domain), open_order_id(order, version.ledger.domain)):
+                return version
+        return self
 
     def all(self) -> list[PlacedOrder]:
         """Every order placed from here, oldest first; without those that were erased."""
@@ -330,7 +340,8 @@ class Orders:
         if "order" not in body:
             raise NotFoundError("This order has not been erased.", code="NotErased", hint="Its decision is all there.")
         asked, funding = from_wire(Order, body["order"]), from_wire(Funding, body["funding"])
-        return self.records.remains(asked, funding, self.registry.model(asked.model), since=body["block"])
+        records = self._version_of(asked, order).records
+        return records.remains(asked, funding, self.registry.model(asked.model), since=body["block"])
 
     def signer_of(self, order: Order, client: str) -> Signer:
         """The account of that name; `InputError` ``NotClient`` if it did not place the order."""

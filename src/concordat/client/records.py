@@ -22,11 +22,11 @@ from concordat.protocol.messages import Funding, ResultOpening
 from concordat.protocol.order import Order, order_id
 from concordat.protocol.record import DecisionRecord, Placement, RecordSalts, record_decision
 from concordat.protocol.tombstone import LoggedTombstone
-from concordat.protocol.trust import TrustRoot
+from concordat.protocol.trust import TrustedMarket, TrustRoot
 from concordat.protocol.verification import AnchoredRoot, ChainFacts, placements_of, settled_orders
 from concordat.storage.log import LogEntry, LogReader
 
-__all__ = ["Records"]
+__all__ = ["Records", "order_of"]
 
 
 class Records:
@@ -41,6 +41,7 @@ class Records:
         anchors: Callable[[], list[AnchoredRoot]] = list,
         checkpoints: Address | None = None,
         erasures: Erasures | None = None,
+        earlier: Sequence[Records] = (),
     ) -> None:
         self._ledger = ledger
         self._public = public
@@ -48,6 +49,17 @@ class Records:
         self._anchors = anchors
         self._checkpoints = checkpoints
         self._erasures = erasures
+        self._earlier = tuple(earlier)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where the orders live that these records are about."""
+        return self._ledger
+
+    @property
+    def versions(self) -> tuple[Records, ...]:
+        """The records of this version of the market, then those of earlier ones; they share one log."""
+        return (self, *self._earlier)
 
     @property
     def log(self) -> LogReader:
@@ -77,10 +89,21 @@ class Records:
             vault=self._ledger.vault,
             checkpoints=self._checkpoints,
             log=anchors[0].log if anchors else None,
+            earlier=tuple(
+                TrustedMarket(
+                    market=version.ledger.domain.market,
+                    token=version.ledger.token_domain.token,
+                    vault=version.ledger.vault,
+                )
+                for version in self._earlier
+            ),
         )
 
     def facts(self, bundle: Bundle) -> ChainFacts:
-        """What the chain says about a bundle's order and model."""
+        """What the chain says about a bundle's order and model, in the version of the market that it is about."""
+        for version in self._earlier:
+            if version.ledger.domain == bundle.domain:
+                return version.facts(bundle)
         events = self._ledger.events()
         name = order_of(bundle)
         return ChainFacts(

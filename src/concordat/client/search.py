@@ -195,10 +195,15 @@ def open_search(ledger: Ledger, home: Home | None, *, follow: bool = True) -> Se
     def indexer() -> Indexer:
         if not isinstance(ledger, EvmLedger):
             return LedgerIndexer(ledger, ChainIndex(None, ledger.domain))
-        place = (home.database or home.path / "index.db") if home is not None else None
+        place = (home.database or home.path / _file(ledger.deployment.version)) if home is not None else None
         return ChainIndexer(ledger, ChainIndex(place, ledger.domain, start=ledger.deployment.block))
 
     return Search(indexer, follow=follow)
+
+
+def _file(version: int) -> str:
+    """Each version of a market has an index of its own."""
+    return "index.db" if version == 1 else f"index-v{version}.db"
 
 
 def _differs(entry: OrderEntry, ledger: Ledger) -> bool:

@@ -67,7 +67,7 @@ class Case:
         return cls(
             bundle=bundle,
             order_id=order_id(bundle.order, bundle.domain),
-            trust=trust,
+            trust=trust.for_market(bundle.domain.market) if trust else None,
             policy=policy or (trust.evidence if trust else None),
             facts=facts,
             program=program if program is not None else bundle.program,

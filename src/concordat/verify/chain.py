@@ -89,8 +89,9 @@ def sequence(case: Case) -> Found:
     if facts.records is None:
         return holds(f"It is order {place} of this model and provider on chain too; the log itself was not read.")
     line = (record.model, record.provider)
+    others = {version.market for version in case.trust.earlier} if case.trust is not None else set()
     findings = check_sequence(
-        [logged for logged in facts.records if (logged.model, logged.provider) == line],
+        [r for r in facts.records if (r.model, r.provider) == line and r.domain.market not in others],
         [order for order in facts.settled if (order.model, order.provider) == line],
         domain=record.domain,
         until=record.time,

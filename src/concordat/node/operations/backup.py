@@ -44,7 +44,6 @@ _NAMES = frozenset(
         "lock",
         "node.log",
         "anvil.log",
-        "index.db",
     }
 )
 _ENDINGS = (".lock", "-wal", "-shm", "-journal", ".new", ".part")
@@ -160,7 +159,8 @@ def _walk(root: Path, folder: Path) -> Iterator[str]:
 
 def _is_passing(name: str) -> bool:
     """Whether a name is of something that has no meaning after this process, or is made anew."""
-    return name in _NAMES or name.endswith(_ENDINGS) or name.startswith((".new-", ".backup-"))
+    index = name.startswith("index") and name.endswith(".db")
+    return index or name in _NAMES or name.endswith(_ENDINGS) or name.startswith((".new-", ".backup-"))
 
 
 def _is_database(path: Path) -> bool:
