@@ -3,7 +3,8 @@
 use super::code::{Code, Tree};
 use super::field::{K, ZERO};
 use super::relation::{Parameters, Relation};
-use super::sumcheck::{Messages, bind, eq_table, fold};
+use super::rounds::{bind, product_round};
+use super::sumcheck::{Messages, eq_table, fold};
 use super::transcript::{Tag, random_elements};
 
 /// Folded rows, committed.
@@ -60,17 +61,12 @@ impl Hub {
         let (mut point, mut sent) = (Vec::new(), Vec::new());
         for i in 0..self.bits {
             let half = left.len() / 2;
-            let (mut at0, mut at2) = (ZERO, ZERO);
-            for j in 0..half {
-                let (x0, x1, y0, y1) = (left[j], left[j + half], factors[j], factors[j + half]);
-                at0 += x0 * y0;
-                at2 += (x1.double() - x0) * (y1.double() - y0);
-            }
+            let [at0, at2] = product_round(&left, &factors, half);
             let message = vec![at0 + self.pads[2 * i], at2 + self.pads[2 * i + 1]];
             messages.say(Tag::HubRound, &message);
             let r = messages.transcript.challenge();
-            bind(&mut left, r);
-            bind(&mut factors, r);
+            bind(&mut left, half, r);
+            bind(&mut factors, half, r);
             point.push(r);
             sent.push(message);
         }

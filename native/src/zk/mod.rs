@@ -11,6 +11,7 @@ pub mod prove;
 #[cfg(feature = "python")]
 pub mod python;
 pub mod relation;
+pub mod rounds;
 pub mod sumcheck;
 pub mod transcript;
 pub mod transform;

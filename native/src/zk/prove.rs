@@ -4,7 +4,8 @@ use super::code::{Code, Tree, distinct, point, powers};
 use super::field::{Dot, K, ONE, ZERO, batch_inverse, from_signed};
 use super::hub::Hub;
 use super::relation::{Lookup, LookupKind, MASK_ROWS, Malformed, Operand, Parameters, Relation, Right, TermKind};
-use super::sumcheck::{Folded, Messages, bind, eq_table, fold};
+use super::rounds::{Constraints, Tables, bind, product_round};
+use super::sumcheck::{Folded, Messages, eq_table, fold};
 use super::hash::random;
 use super::transcript::{Tag, random_elements, sha256};
 
@@ -70,18 +71,6 @@ struct Batching {
     eta: K,
     zeta: K,
     xi: K,
-}
-
-/// The public polynomials of the constraint sumcheck, and the columns.
-struct Tables {
-    pair: Vec<K>,
-    function: Vec<K>,
-    single: Vec<K>,
-    table_a: Vec<K>,
-    table_b: Vec<K>,
-    product: Vec<K>,
-    cells: [Vec<K>; 2],
-    inverses: Vec<K>,
 }
 
 /// What is to be proven, and with what.
@@ -338,18 +327,12 @@ impl<'a> Prover<'a> {
         let (mut point, mut sent) = (Vec::new(), Vec::new());
         for i in 0..relation.product_rounds() as usize {
             let half = f.len() / 2;
-            let (mut at0, mut at2) = (ZERO, ZERO);
-            for j in 0..half {
-                if x[j] != ZERO || x[j + half] != ZERO {
-                    at0 += f[j] * x[j];
-                    at2 += (f[j + half].double() - f[j]) * (x[j + half].double() - x[j]);
-                }
-            }
+            let [at0, at2] = product_round(&f, &x, half);
             let message = vec![at0 + self.pads[3 + 2 * i], at2 + self.pads[4 + 2 * i]];
             self.messages.say(Tag::ProductRound, &message);
             let r = self.messages.transcript.challenge();
-            bind(&mut f, r);
-            bind(&mut x, r);
+            bind(&mut f, half, r);
+            bind(&mut x, half, r);
             point.push(r);
             sent.push(message);
         }
@@ -399,17 +382,13 @@ impl<'a> Prover<'a> {
 
     fn tables(&self, batching: &Batching, alpha: K, beta: K, steps: &[K]) -> Tables {
         let relation = self.job.relation;
-        let size = 1usize << relation.log_rows();
-        let zeros = || vec![ZERO; size];
+        let looked = || vec![ZERO; relation.lookup_rows];
         let mut t = Tables {
-            pair: zeros(),
-            function: zeros(),
-            single: zeros(),
-            table_a: zeros(),
-            table_b: zeros(),
-            product: zeros(),
-            cells: [zeros(), zeros()],
-            inverses: zeros(),
+            table_a: looked(),
+            table_b: looked(),
+            cells: [vec![ZERO; relation.used_rows], vec![ZERO; relation.used_rows]],
+            inverses: looked(),
+            ..Tables::default()
         };
         let tau = batching.tau.powers(relation.lookup_rows);
         for look in &relation.lookups {
@@ -419,9 +398,10 @@ impl<'a> Prover<'a> {
                 LookupKind::Single => &mut t.single,
             };
             let rows = look.start..look.start + look.count;
+            selected.resize(selected.len().max(rows.end), ZERO);
             selected[rows.clone()].copy_from_slice(&tau[rows.clone()]);
-            t.table_a[rows.clone()].fill(K::base(look.table_a));
-            t.table_b[rows.clone()].fill(K::base(look.table_b));
+            t.table_a[rows.clone()].fill(beta.scale(look.table_a));
+            t.table_b[rows.clone()].fill(beta.scale(look.table_b));
             t.inverses[rows].fill(batching.eta);
         }
         let square = beta * beta;
@@ -451,6 +431,7 @@ impl<'a> Prover<'a> {
                         }
                     }
                     TermKind::Product { start } => {
+                        t.product.resize(t.product.len().max(start + family.count), ZERO);
                         for e in 0..family.count {
                             t.product[start + e] += steps[family.offset + family.exponent(e)].scale(coefficient);
                         }
@@ -529,63 +510,23 @@ impl<'a> Prover<'a> {
         (columns, rows)
     }
 
-    fn constraints(&mut self, t: Tables, alpha: K, beta: K) -> Folded {
+    fn constraints(&mut self, tables: Tables, alpha: K, beta: K) -> Folded {
         let relation = self.job.relation;
-        let size = 1usize << relation.log_rows();
-        let lift = |column: &[u64]| {
-            let mut out = vec![ZERO; size];
-            for (cell, &value) in out.iter_mut().zip(column) {
-                *cell = K::base(value);
-            }
-            out
-        };
-        let mut h = vec![ZERO; size];
-        let known = self.inverses.len().min(size);
-        h[..known].copy_from_slice(&self.inverses[..known]);
-        let [cells_a, cells_b] = t.cells;
-        let mut factors = [
-            lift(&self.columns[0]),
-            lift(&self.columns[1]),
-            h,
-            t.pair,
-            t.function,
-            t.single,
-            t.table_a,
-            t.table_b,
-            t.product,
-            cells_a,
-            cells_b,
-            t.inverses,
-        ];
-        let keys = Keys { alpha, beta, square: beta * beta };
+        let columns = [&self.columns[0][..], &self.columns[1][..]];
+        let keys = [alpha, beta * beta];
+        let mut rounds = Constraints::new(columns, self.inverses.clone(), tables, keys, relation.log_rows());
         let first = 3 + 2 * relation.product_rounds() as usize;
         let (mut point, mut sent) = (Vec::new(), Vec::new());
         for i in 0..relation.log_rows() as usize {
-            let half = factors[0].len() / 2;
-            let mut sums = [ZERO; 4];
-            for j in 0..half {
-                let low: [K; 12] = std::array::from_fn(|k| factors[k][j]);
-                let step: [K; 12] = std::array::from_fn(|k| factors[k][j + half] - low[k]);
-                sums[0] += keys.value(&low);
-                let mut at: [K; 12] = std::array::from_fn(|k| low[k] + step[k]);
-                for sum in &mut sums[1..] {
-                    for (value, more) in at.iter_mut().zip(&step) {
-                        *value += *more;
-                    }
-                    *sum += keys.value(&at);
-                }
-            }
+            let sums = rounds.round();
             let message: Vec<K> = sums.iter().enumerate().map(|(k, &s)| s + self.pads[first + 4 * i + k]).collect();
             self.messages.say(Tag::ConstraintRound, &message);
             let r = self.messages.transcript.challenge();
-            for factor in &mut factors {
-                bind(factor, r);
-            }
+            rounds.bind(r);
             point.push(r);
             sent.push(message);
         }
-        let values = [factors[0][0], factors[1][0], factors[2][0]];
-        self.messages.say(Tag::ConstraintValues, &values);
+        self.messages.say(Tag::ConstraintValues, &rounds.values());
         fold(&sent, point, 4)
     }
 
@@ -684,29 +625,6 @@ impl<'a> Prover<'a> {
             claims.push((3, Base::Outside(input_point(&input.tree.root()))));
         }
         claims
-    }
-}
-
-/// Keys of the look-ups, for the constraint polynomial.
-struct Keys {
-    alpha: K,
-    beta: K,
-    square: K,
-}
-
-impl Keys {
-    #[inline(always)]
-    fn value(&self, f: &[K; 12]) -> K {
-        let [a, b, h, pair, function, single, table_a, table_b, product, cells_a, cells_b, inverses] = *f;
-        let u = self.alpha - table_a * self.beta - a;
-        let v = self.alpha - table_b * self.beta - b;
-        let hu = h * u;
-        let mut value = pair * (hu * v - u - v);
-        value += function * (hu - h * (b * self.square) - ONE);
-        value += single * (hu - ONE);
-        value += product * (a * b);
-        value += cells_a * a + cells_b * b;
-        value + inverses * h
     }
 }
 

@@ -28,14 +28,9 @@ impl Messages {
 
     /// Find and send the nonce of a proof of work.
     pub fn grind(&mut self, bits: u32) {
-        let before = self.transcript.clone();
-        for nonce in 0.. {
-            self.transcript = before.clone();
-            if self.transcript.grinds(nonce, bits) {
-                self.proof.extend_from_slice(&nonce.to_be_bytes());
-                return;
-            }
-        }
+        let nonce = self.transcript.worked(bits);
+        assert!(self.transcript.grinds(nonce, bits));
+        self.proof.extend_from_slice(&nonce.to_be_bytes());
     }
 }
 
@@ -101,16 +96,4 @@ pub fn eq_table(point: &[K]) -> Vec<K> {
         values = grown;
     }
     values
-}
-
-/// `table[j] + r * (table[j + half] - table[j])`, in place.
-pub fn bind(table: &mut Vec<K>, r: K) {
-    let half = table.len() / 2;
-    let (low, high) = table.split_at_mut(half);
-    for (x, &mut y) in low.iter_mut().zip(high) {
-        if *x != y {
-            *x += (y - *x) * r;
-        }
-    }
-    table.truncate(half);
 }

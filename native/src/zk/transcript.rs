@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::field::{K, P};
-use super::hash::random;
+use super::hash::{Counted, SIDE, random};
 
 /// SHA-256 of a few pieces.
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
@@ -80,6 +80,23 @@ impl Transcript {
     pub fn grinds(&mut self, nonce: u64, bits: u32) -> bool {
         self.state = sha256(&[&self.state, &[2], &nonce.to_be_bytes()]);
         if bits == 0 { nonce == 0 } else { word(&self.state, 0) >> (64 - bits) == 0 }
+    }
+
+    /// The least nonce that does the work.
+    pub fn worked(&self, bits: u32) -> u64 {
+        if bits == 0 {
+            return 0;
+        }
+        for high in 0u32.. {
+            let messages = Counted::new(&[&self.state, &[2], &high.to_be_bytes()]);
+            for first in (0..=u32::MAX).step_by(SIDE) {
+                let words = &messages.digests(first)[0];
+                if let Some(lane) = words.iter().position(|word| word >> (32 - bits) == 0) {
+                    return u64::from(high) << 32 | u64::from(first + lane as u32);
+                }
+            }
+        }
+        unreachable!("no work takes 2^64 hashes")
     }
 
     fn squeeze(&mut self) {
