@@ -5,9 +5,11 @@ use std::sync::Mutex;
 use crate::plan::conjunctions::{self, Grove};
 use crate::plan::dense::Dense;
 use crate::plan::forest::{Forest, Tree};
+use crate::plan::grid::{Convolution, Depthwise, Grid, grids};
 use crate::plan::linear::{Linear, linear_regions};
 use crate::plan::memory::{Bank, Layout, Slot};
 use crate::plan::pointwise::{Pointwise, Rescale, Rule, View};
+use crate::plan::pool::{Pool, Stretches};
 use crate::plan::reduce::{Reduce, Reduction, Weighted};
 use crate::plan::survey::{Place, Survey};
 use crate::plan::tier::Tier;
@@ -23,6 +25,10 @@ enum Recipe {
     Direct,
     /// As a matrix times an earlier region.
     Linear(Linear),
+    /// As kernels that step through an image.
+    Grid(Grid),
+    /// As the greatest of what a GATHER (which need not be made) picks.
+    Pool(usize),
     /// By walking trees.
     Forest(Grove),
 }
@@ -33,16 +39,25 @@ pub fn plan(program: &Program, tier: Tier) -> Result<Plan, Unplanned> {
         return Err(Unplanned);
     }
     let mut survey = Survey::new(program)?;
-    let regions = linear_regions(&mut survey);
+    let grids = grids(&survey);
+    for (place, grid) in grids.iter().enumerate() {
+        if let Some(grid) = grid {
+            // Sums lie in the bank of 32 bits, however small they are.
+            let bound = i64::try_from(grid.bound()).unwrap_or(i64::MAX).max(1 << 16);
+            survey.intervals[place] = (-bound, bound);
+        }
+    }
+    let regions = linear_regions(&mut survey, |place| grids[place].is_some());
     let mut planner = Planner {
         survey,
         recipes: Vec::new(),
         lengths: vec![0; program.nodes.len()],
+        ends: (1..=program.nodes.len()).collect(),
         slots: Vec::new(),
         layout: Layout::default(),
         tier,
     };
-    planner.choose(regions)?;
+    planner.choose(regions, grids)?;
     planner.place();
     planner.steps()
 }
@@ -53,6 +68,8 @@ struct Planner<'a> {
     recipes: Vec<Option<Recipe>>,
     /// Elements that must be there of each region: its own, and zeros after them that are read.
     lengths: Vec<usize>,
+    /// For each region, the end of those (it and others after it) that are read as one.
+    ends: Vec<usize>,
     slots: Vec<Option<Slot>>,
     layout: Layout,
     tier: Tier,
@@ -64,7 +81,7 @@ impl Planner<'_> {
     }
 
     /// Backwards from the output: a region is made if a later one needs it.
-    fn choose(&mut self, mut regions: Vec<Option<Linear>>) -> Result<(), Unplanned> {
+    fn choose(&mut self, mut regions: Vec<Option<Linear>>, mut grids: Vec<Option<Grid>>) -> Result<(), Unplanned> {
         let nodes = self.survey.program.nodes.len();
         self.recipes.resize_with(nodes, || None);
         self.need(0, 0);
@@ -75,6 +92,7 @@ impl Planner<'_> {
             }
             let grove = regions[place].as_ref().and_then(|region| conjunctions::find(&self.survey, &regions, region));
             let recipe = match (grove, regions[place].take()) {
+                _ if grids[place].is_some() => grids[place].take().map_or(Recipe::Direct, Recipe::Grid),
                 (Some(grove), _) => {
                     // Walks read their features from one bank.
                     self.survey.unite(grove.features.iter().map(|feature| feature.0));
@@ -82,7 +100,7 @@ impl Planner<'_> {
                 }
                 (None, Some(linear)) if linear.constants() > MAX_CONSTANTS => return Err(Unplanned),
                 (None, Some(linear)) => Recipe::Linear(linear),
-                (None, None) => Recipe::Direct,
+                (None, None) => self.pooled(place).map_or(Recipe::Direct, Recipe::Pool),
             };
             self.need_for(place, &recipe)?;
             self.recipes[place] = Some(recipe);
@@ -98,6 +116,19 @@ impl Planner<'_> {
         match recipe {
             Recipe::Forest(grove) => grove.features.iter().for_each(|feature| self.need(feature.0, 0)),
             Recipe::Linear(linear) => self.need(linear.source, 0),
+            Recipe::Grid(grid) => {
+                let regions = grid.regions();
+                for region in regions.clone() {
+                    self.need(region, 0);
+                    self.ends[region] = self.ends[region].max(regions.end);
+                }
+            }
+            Recipe::Pool(gather) => {
+                let node = self.node(*gather).clone();
+                for (region, first) in self.survey.gathered(&node)? {
+                    self.need(region, first + 1);
+                }
+            }
             Recipe::Direct => {
                 let node = self.node(place).clone();
                 for operand in [&node.a, &node.b, &node.c].into_iter().flatten() {
@@ -118,10 +149,39 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Gives the regions that are made their slots, in order.
+    /// The GATHER of which a MAX takes equally many neighbours for each of its elements.
+    fn pooled(&self, place: usize) -> Option<usize> {
+        let node = self.node(place);
+        let a = node.a.as_ref().filter(|a| node.op == Op::Max && a.space == Space::Trace && a.base == 0)?;
+        let nodes = &self.survey.program.nodes;
+        let gather = nodes.partition_point(|node| node.start <= a.start) - 1;
+        let picked = &nodes[gather];
+        let whole = picked.start == a.start && picked.kind == a.kind && picked.n == node.n * node.k;
+        let in_order = (0..node.n).all(|e| a.index(node.cols, e) == e * node.k);
+        (picked.op == Op::Gather && whole && in_order).then_some(gather)
+    }
+
+    /// Gives the regions that are made their slots, in order; regions that are read as one lie as in the trace.
     fn place(&mut self) {
-        for (length, interval) in self.lengths.iter().zip(&self.survey.intervals) {
-            self.slots.push((*length > 0).then(|| self.layout.add(Bank::holding(*interval), *length)));
+        let nodes = &self.survey.program.nodes;
+        let (mut first, mut end, mut start) = (0, 0, Slot { bank: Bank::Short, at: 0 });
+        for place in 0..nodes.len() {
+            let distance = |from: usize, word: usize| (word - nodes[from].start) * nodes[from].kind.per_word();
+            if place >= end && self.ends[place] > place + 1 {
+                (first, end) = (place, self.ends[place]);
+                while let Some(further) = self.ends[first..end].iter().copied().max().filter(|further| *further > end) {
+                    end = further;
+                }
+                let last = &nodes[end - 1];
+                start = self.layout.add(Bank::Short, distance(first, last.start + last.leaves));
+            }
+            let slot = if place < end {
+                Some(Slot { at: start.at + distance(first, nodes[place].start), ..start })
+            } else {
+                let (length, bank) = (self.lengths[place], Bank::holding(self.survey.intervals[place]));
+                (length > 0).then(|| self.layout.add(bank, length))
+            };
+            self.slots.push(slot);
         }
     }
 
@@ -141,6 +201,8 @@ impl Planner<'_> {
             steps.push(match recipe {
                 Recipe::Forest(grove) => Step::Forest(self.forest(grove, self.node(place).n, target)?),
                 Recipe::Linear(linear) => self.linear(&linear, target)?,
+                Recipe::Grid(grid) => self.grid(&grid, target)?,
+                Recipe::Pool(gather) => self.pool(self.node(place), gather, target)?,
                 Recipe::Direct => self.direct(self.node(place), target)?,
             });
         }
@@ -166,6 +228,30 @@ impl Planner<'_> {
         })
     }
 
+    fn grid(&self, grid: &Grid, target: Slot) -> Result<Step, Unplanned> {
+        let (program, first) = (self.survey.program, grid.regions().start);
+        let slot = self.slot(first)?;
+        let node = &program.nodes[first];
+        let at = |element: usize| slot.at + element - node.start * node.kind.per_word();
+        let windows = Convolution::new(program, grid, at, target, self.tier).map(Step::Convolution);
+        windows.or_else(|| Depthwise::new(program, grid, at, target).map(Step::Depthwise)).ok_or(Unplanned)
+    }
+
+    fn pool(&self, node: &Node, gather: usize, target: Slot) -> Result<Step, Unplanned> {
+        let picked: Vec<Slot> = self
+            .survey
+            .gathered(self.node(gather))?
+            .into_iter()
+            .map(|place| self.element(place))
+            .collect::<Result<_, _>>()?;
+        if picked.iter().any(|slot| slot.bank != target.bank) {
+            return Err(Unplanned);
+        }
+        let tap = |tap: usize| picked.iter().skip(tap).step_by(node.k).map(|slot| slot.at).collect::<Vec<_>>();
+        let taps = (0..node.k).map(|number| Stretches::of(&tap(number))).collect();
+        Ok(Step::Pool(Pool { taps, target, n: node.n }))
+    }
+
     fn forest(&self, grove: Grove, outputs: usize, target: Slot) -> Result<Forest, Unplanned> {
         let features: Vec<Slot> =
             grove.features.iter().map(|place| self.element(*place)).collect::<Result<_, Unplanned>>()?;
@@ -186,6 +272,13 @@ impl Planner<'_> {
             Op::Gather => {
                 let slots = self.survey.gathered(node)?.into_iter().map(|place| self.element(place));
                 let copied = View::of(slots.collect::<Result<_, Unplanned>>()?);
+                if let View::Stretches(bank, stretches) = copied {
+                    if bank == target.bank {
+                        return Ok(Step::Pool(Pool { taps: vec![stretches], target, n: node.n }));
+                    }
+                    let operands = [View::Stretches(bank, stretches), View::Same(0), View::Same(0)];
+                    return Ok(pointwise(node, Rule::Copy, operands, target));
+                }
                 return Ok(pointwise(node, Rule::Copy, [copied, View::Same(0), View::Same(0)], target));
             }
             _ => return self.reduce(node, target),
@@ -215,7 +308,13 @@ impl Planner<'_> {
     fn view(&self, node: &Node, operand: &Option<Operand>, absent: i64) -> Result<View, Unplanned> {
         Ok(match operand {
             None => View::Same(absent),
-            Some(operand) if operand.space == Space::Weights => View::constants(self.survey.constants(node, operand)),
+            Some(operand) if operand.space == Space::Weights => {
+                let mut constants = self.survey.constants(node, operand);
+                if operand.row == 0 {
+                    constants.truncate(node.cols);
+                }
+                View::constants(constants)
+            }
             Some(operand) => View::of(self.starts(node, operand, 1)?),
         })
     }
@@ -228,25 +327,44 @@ impl Planner<'_> {
     /// An AFFINE of sums with constants, if that is what the node is.
     fn rescale(&self, node: &Node, target: Slot) -> Result<Option<Rescale>, Unplanned> {
         let constant = |operand: &Option<Operand>| operand.is_none_or(|operand| operand.space == Space::Weights);
-        let View::Run(source) = self.view(node, &node.a, 0)? else { return Ok(None) };
         if node.n < MIN_RESCALED || !constant(&node.b) || !constant(&node.c) {
             return Ok(None);
         }
+        let (bank, source) = match self.view(node, &node.a, 0)? {
+            View::Run(slot) => (slot.bank, Stretches::of(&(slot.at..slot.at + node.n).collect::<Vec<_>>())),
+            View::Stretches(bank, stretches) => (bank, stretches),
+            _ => return Ok(None),
+        };
+        let b = self.view(node, &node.b, 1)?;
+        let c = self.view(node, &node.c, 0)?;
+        // Constants that repeat do so with the stretches, or are the same everywhere.
+        let period = [&b, &c].into_iter().filter_map(|view| match view {
+            View::Constants(values) => Some(values.len()),
+            _ => None,
+        });
+        let length = period.fold(source.length(), |length, period| if period < node.n { period } else { length });
+        let Some(source) = source.cut(length, node.n) else { return Ok(None) };
         let factor = |b: i64| node.m0.checked_mul(b).and_then(|factor| i32::try_from(factor).ok());
         let half = 1i64 << node.shift >> 1;
         let summand = |c: i64| node.m1.wrapping_mul(c).wrapping_add(node.add).wrapping_add(half);
-        let factors = match self.view(node, &node.b, 1)? {
-            View::Same(b) => factor(b).map(|factor| vec![factor]),
-            View::Constants(values) => values.into_iter().map(factor).collect(),
-            _ => None,
-        };
-        let summands = match self.view(node, &node.c, 0)? {
-            View::Same(c) => vec![summand(c); node.n],
-            View::Constants(values) => values.into_iter().map(summand).collect(),
+        let (factors, summands): (Option<Vec<i32>>, Vec<i64>) = match (b, c) {
+            (View::Same(b), View::Same(c)) => (factor(b).map(|factor| vec![factor]), vec![summand(c); length]),
+            (View::Constants(b), View::Same(c)) => (b.into_iter().map(factor).collect(), vec![summand(c); length]),
+            (View::Same(b), View::Constants(c)) => {
+                (factor(b).map(|factor| vec![factor]), c.into_iter().map(summand).collect())
+            }
+            (View::Constants(b), View::Constants(c)) => {
+                (b.into_iter().map(factor).collect(), c.into_iter().map(summand).collect())
+            }
             _ => return Ok(None),
         };
-        let bounds = (node.lo, node.hi);
-        Ok(factors.map(|factors| Rescale { source, factors, summands, shift: node.shift, bounds, target }))
+        if summands.len() < length
+            || factors.as_ref().is_some_and(|factors| factors.len() != 1 && factors.len() < length)
+        {
+            return Ok(None);
+        }
+        let (bounds, n) = ((node.lo, node.hi), node.n);
+        Ok(factors.map(|factors| Rescale { bank, source, factors, summands, n, shift: node.shift, bounds, target }))
     }
 
     fn table(&self, node: &Node, target: Slot) -> Result<Step, Unplanned> {

@@ -90,7 +90,7 @@ impl Dense {
                 let stride = memory.ints.stride();
                 let at = self.target.at + block.outputs[0];
                 let factors = factors(&memory.shorts, block.from, 0..rows);
-                let mut sums = Sums { elements: &mut memory.ints.all_mut()[at..], stride };
+                let mut sums = Sums { elements: &mut memory.ints.all_mut()[at..], stride, resume: false };
                 if block.matrix.multiply_narrow(tier, factors, &mut sums) {
                     continue;
                 }

@@ -50,6 +50,8 @@ pub struct Sums<'a> {
     pub elements: &'a mut [i32],
     /// Distance between rows.
     pub stride: usize,
+    /// Whether to add to the sums that are there.
+    pub resume: bool,
 }
 
 /// Sums of products of every row with every output's constants, two elements to a step.
@@ -194,7 +196,7 @@ impl Sweep {
             loop {
                 part = Self { first: part.last, last: self.last.min(part.last.saturating_add(deep)), ..part };
                 // SAFETY: the caller vouches for the slices; the panels and steps are some of the sweep's.
-                unsafe { part.run_rows::<A, WIDE, CHAINS>(sums, panel, wide, part.first > self.first) };
+                unsafe { part.run_rows::<A, WIDE, CHAINS>(sums, panel, wide, sums.resume || part.first > self.first) };
                 if part.last == self.last {
                     break;
                 }

@@ -98,13 +98,15 @@ impl Linear {
     }
 }
 
-/// Finds the linear regions of a program (`None` for the others), and bounds their intervals by their constants.
-pub fn linear_regions(survey: &mut Survey) -> Vec<Option<Linear>> {
+/// Finds the linear regions of a program (`None` for the others, and for those that are made otherwise), and bounds
+/// their intervals by their constants.
+pub fn linear_regions(survey: &mut Survey, made: impl Fn(usize) -> bool) -> Vec<Option<Linear>> {
     let program = survey.program;
     let mut found: Vec<Option<Linear>> = Vec::with_capacity(program.nodes.len());
     let mut spare = MAX_CONSTANTS;
     for (place, node) in program.nodes.iter().enumerate() {
         let linear = match node.op {
+            _ if made(place) => None,
             Op::Matmul => product(survey, node),
             Op::Sum => sum(survey, node, &found, &mut spare),
             Op::Affine => addition(survey, node, &found, &mut spare),

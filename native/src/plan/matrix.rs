@@ -105,6 +105,11 @@ impl Matrix {
         }
     }
 
+    /// Whether sums of 32 bits are exact.
+    pub fn is_narrow(&self) -> bool {
+        matches!(self.form, Form::Whole(_)) && self.stretches.len() == 1
+    }
+
     /// The product as sums of 32 bits, if those are exact.
     pub fn multiply_narrow(&self, tier: Tier, factors: Factors<i16>, sums: &mut Sums) -> bool {
         match &self.form {
@@ -154,7 +159,7 @@ impl Matrix {
     /// Leaves the sums of 32 bits of a stretch in the workspace.
     fn multiply_stretch(&self, tier: Tier, factors: Factors<i16>, work: &mut Workspace, steps: Range<usize>) {
         let Range { start: first, end: last } = steps;
-        let mut sums = Sums { elements: &mut work.sums, stride: self.outputs };
+        let mut sums = Sums { elements: &mut work.sums, stride: self.outputs, resume: false };
         match &self.form {
             Form::Whole(constants) => {
                 multiply_pairs(tier, factors, self.part(constants, PAIR, first, last), &mut sums);

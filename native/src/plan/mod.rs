@@ -8,11 +8,13 @@ mod choose;
 mod conjunctions;
 mod dense;
 mod forest;
+mod grid;
 mod kernels;
 mod linear;
 mod matrix;
 mod memory;
 mod pointwise;
+mod pool;
 mod reduce;
 mod survey;
 pub mod tier;
@@ -23,8 +25,10 @@ use std::sync::{Mutex, PoisonError};
 
 use dense::Dense;
 use forest::Forest;
+use grid::{Convolution, Depthwise};
 use memory::{Layout, Memory, Slot};
 use pointwise::{Pointwise, Rescale};
+use pool::Pool;
 use reduce::{Reduce, Weighted};
 use tier::Tier;
 
@@ -35,7 +39,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// Most rows that are worked on at a time: a multiple of the rows that a kernel takes together.
 const MAX_CHUNK_ROWS: usize = 384;
 /// Most elements of a program that is planned.
-const MAX_ELEMENTS: usize = 1 << 22;
+const MAX_ELEMENTS: usize = 1 << 24;
 /// Most constants of one linear region that is planned.
 const MAX_CONSTANTS: usize = 1 << 25;
 
@@ -46,44 +50,56 @@ pub struct Unplanned;
 /// One region's work.
 #[derive(Debug)]
 enum Step {
+    Convolution(Convolution),
+    Depthwise(Depthwise),
     Dense(Dense),
     Weighted(Weighted),
     Forest(Forest),
     Rescale(Rescale),
     Pointwise(Pointwise),
+    Pool(Pool),
     Reduce(Reduce),
 }
 
 impl Step {
     fn name(&self) -> &'static str {
         match self {
+            Self::Convolution(_) => "convolution",
+            Self::Depthwise(_) => "depthwise",
             Self::Dense(_) => "dense",
             Self::Weighted(_) => "weighted",
             Self::Forest(_) => "forest",
             Self::Rescale(_) => "rescale",
             Self::Pointwise(_) => "pointwise",
+            Self::Pool(_) => "pool",
             Self::Reduce(_) => "reduce",
         }
     }
 
     fn cost(&self) -> usize {
         match self {
+            Self::Convolution(step) => step.cost(),
+            Self::Depthwise(step) => step.cost(),
             Self::Dense(step) => step.constants() / 64,
             Self::Weighted(step) => step.constants() / 4,
             Self::Forest(step) => 2 * step.levels(),
-            Self::Rescale(step) => step.summands.len() / 2,
+            Self::Rescale(step) => step.n / 2,
             Self::Pointwise(step) => 4 * step.n,
+            Self::Pool(step) => step.taps.len() * step.n,
             Self::Reduce(step) => step.starts.len() * step.k,
         }
     }
 
     fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
         match self {
+            Self::Convolution(step) => step.run(memory, rows, tier),
+            Self::Depthwise(step) => step.run(memory, rows, tier),
             Self::Dense(step) => step.run(memory, rows, tier),
             Self::Weighted(step) => step.run(memory, rows, tier),
             Self::Forest(step) => step.run(memory, rows, tier),
             Self::Rescale(step) => step.run(memory, rows, tier),
             Self::Pointwise(step) => step.run(memory, rows, tier),
+            Self::Pool(step) => step.run(memory, rows, tier),
             Self::Reduce(step) => step.run(memory, rows, tier),
         }
     }

@@ -4,9 +4,12 @@ use std::ops::Range;
 
 use crate::interpret::rounding_shift;
 use crate::plan::memory::{Bank, Earlier, Element, Memory, Region, Slot};
+use crate::plan::pool::Stretches;
 use crate::plan::tier::Tier;
 use crate::program::Comparison;
 
+/// Fewest elements of a stretch that are read together.
+const MIN_STRETCH: usize = 4;
 /// Elements that are widened to 64 bits at a time, of one row or of several.
 const BLOCK: usize = 128;
 
@@ -15,10 +18,12 @@ const BLOCK: usize = 128;
 pub enum View {
     /// The same everywhere.
     Same(i64),
-    /// A constant each.
+    /// A constant each; a shorter list is repeated.
     Constants(Vec<i64>),
     /// Consecutive elements.
     Run(Slot),
+    /// Stretches of consecutive elements of one bank.
+    Stretches(Bank, Stretches),
     /// Any elements of one bank.
     Scattered(Bank, Vec<u32>),
     /// Any elements.
@@ -35,7 +40,12 @@ impl View {
         if slots.windows(2).all(|pair| pair[1].at == pair[0].at + 1) {
             return slots.first().map_or(Self::Same(0), |slot| Self::Run(*slot));
         }
-        Self::Scattered(bank, slots.iter().map(|slot| slot.at as u32).collect())
+        let places: Vec<usize> = slots.iter().map(|slot| slot.at).collect();
+        let stretches = Stretches::of(&places);
+        if stretches.length() >= MIN_STRETCH {
+            return Self::Stretches(bank, stretches);
+        }
+        Self::Scattered(bank, places.into_iter().map(|place| place as u32).collect())
     }
 
     /// Simplest view of some constants.
@@ -54,10 +64,20 @@ impl View {
             Self::Same(value) => block.fill(*value),
             Self::Constants(values) => {
                 for block in block.chunks_exact_mut(length) {
-                    block.iter_mut().zip(&values[from..from + length]).for_each(|(value, constant)| *value = *constant);
+                    repeat(values, from, block);
                 }
             }
             Self::Run(slot) => memory.widen(Slot { at: slot.at + from, ..*slot }, rows, block),
+            Self::Stretches(bank, stretches) => {
+                for (row, block) in rows.zip(block.chunks_exact_mut(length)) {
+                    let row = memory.row(row);
+                    match bank {
+                        Bank::Short => stretches.widen(row.shorts, from, block),
+                        Bank::Int => stretches.widen(row.ints, from, block),
+                        Bank::Long => stretches.widen(row.longs, from, block),
+                    }
+                }
+            }
             Self::Scattered(bank, places) => match bank {
                 Bank::Short => memory.shorts.pick(&places[from..from + length], rows, block),
                 Bank::Int => memory.ints.pick(&places[from..from + length], rows, block),
@@ -74,6 +94,17 @@ impl View {
 
     fn is_constant(&self) -> bool {
         matches!(self, Self::Same(_) | Self::Constants(_))
+    }
+}
+
+/// Fills a block with a list of constants from a place on, again and again.
+#[inline(always)]
+fn repeat(values: &[i64], from: usize, mut block: &mut [i64]) {
+    let mut from = from % values.len();
+    while !block.is_empty() {
+        let (part, rest) = block.split_at_mut(block.len().min(values.len() - from));
+        part.copy_from_slice(&values[from..from + part.len()]);
+        (block, from) = (rest, 0);
     }
 }
 
@@ -205,12 +236,16 @@ impl Pointwise {
 /// AFFINE of consecutive elements with constants: the usual way from sums to the next activations.
 #[derive(Debug)]
 pub struct Rescale {
-    /// Where A lies.
-    pub source: Slot,
-    /// Factor of each element; one for all if there is just one.
+    /// In which bank A lies.
+    pub bank: Bank,
+    /// Where in it.
+    pub source: Stretches,
+    /// Factor of each element of a stretch; one for all if there is just one.
     pub factors: Vec<i32>,
-    /// Summand of each element, what rounds included.
+    /// Summand of each element of a stretch, what rounds included.
     pub summands: Vec<i64>,
+    /// Elements.
+    pub n: usize,
     /// Right shift, after the rounding summand.
     pub shift: u32,
     /// Clamps.
@@ -226,7 +261,7 @@ impl Rescale {
             #[inline(always)]
             || {
                 for row in 0..rows {
-                    let (earlier, region) = memory.split(row, self.target, self.summands.len());
+                    let (earlier, region) = memory.split(row, self.target, self.n);
                     match region {
                         Region::Shorts(region) => self.fill(earlier, region),
                         Region::Ints(region) => self.fill(earlier, region),
@@ -239,10 +274,10 @@ impl Rescale {
 
     #[inline(always)]
     fn fill<T: Element>(&self, row: Earlier, region: &mut [T]) {
-        match self.source.bank {
-            Bank::Short => self.fill_from(&row.shorts[self.source.at..], region),
-            Bank::Int => self.fill_from(&row.ints[self.source.at..], region),
-            Bank::Long => self.fill_from(&row.longs[self.source.at..], region),
+        match self.bank {
+            Bank::Short => self.fill_from(row.shorts, region),
+            Bank::Int => self.fill_from(row.ints, region),
+            Bank::Long => self.fill_from(row.longs, region),
         }
     }
 
@@ -254,12 +289,14 @@ impl Rescale {
             let sum = i64::from(factor).wrapping_mul(a.wide()).wrapping_add(summand);
             T::cut((sum >> shift).max(lo).min(hi))
         };
-        let elements = region.iter_mut().zip(source).zip(&self.summands);
-        match self.factors[..] {
-            [factor] => elements.for_each(|((element, a), summand)| *element = finish(factor, *a, *summand)),
-            _ => elements
-                .zip(&self.factors)
-                .for_each(|(((element, a), summand), factor)| *element = finish(*factor, *a, *summand)),
+        for (part, start) in region.chunks_mut(self.source.length()).zip(self.source.starts()) {
+            let elements = part.iter_mut().zip(&source[*start as usize..]).zip(&self.summands);
+            match self.factors[..] {
+                [factor] => elements.for_each(|((element, a), summand)| *element = finish(factor, *a, *summand)),
+                _ => elements
+                    .zip(&self.factors)
+                    .for_each(|(((element, a), summand), factor)| *element = finish(*factor, *a, *summand)),
+            }
         }
     }
 }
