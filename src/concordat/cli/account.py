@@ -12,7 +12,8 @@ from concordat.cli.contract_account import VERBS
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.home import Home
-from concordat.primitives.encoding import checksum_address
+from concordat.node.seals import add_pair, load_pairs
+from concordat.primitives.encoding import checksum_address, to_hex
 from concordat.primitives.errors import InputError
 from concordat.primitives.units import show_usd, usd
 
@@ -67,6 +68,30 @@ def show(name: str | None) -> None:
         ("in the vault, at risk", show_usd(wallet.locked)),
     ]
     speaker.result(dict(rows), lambda: speaker.table(wallet.name, ("", ""), rows))
+
+
+@account.command()
+@click.option("--rotate", metavar="PROVIDER", help="Give a provider of this home a fresh key; stop it before.")
+@command_errors
+def keys(rotate: str | None) -> None:
+    """Keys that private orders need: to which clients seal for providers of this home, and those of subjects."""
+    context = click.get_current_context()
+    settings = context.find_object(Settings) or Settings()
+    home = settings.place
+    if rotate is not None:
+        if not home.seals(rotate).exists():
+            raise InputError(f"No provider {rotate!r} has run in this home.", code="UnknownProvider")
+        add_pair(home.seals(rotate))
+    providers = {path.parent.name: load_pairs(path) for path in sorted(home.path.glob("nodes/*/seal.keys"))}
+    subjects = home.open_subjects().count()
+    data = {
+        "providers": {name: [to_hex(pair.public) for pair in pairs] for name, pairs in providers.items()},
+        "subjects": subjects,
+    }
+    rows = [(name, to_hex(pairs[0].public)) for name, pairs in providers.items()]
+    rows.append(("subjects with a key", str(subjects)))
+    speaker = speaker_of(context)
+    speaker.result(data, lambda: speaker.table("Keys", ("", ""), rows))
 
 
 @account.command()

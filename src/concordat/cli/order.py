@@ -45,7 +45,9 @@ def quote(model: str) -> None:
 @click.argument("row", required=False)
 @click.option("--input", "file", type=click.Path(exists=True, path_type=Path), help="JSON file with the row.")
 @click.option("--pay", required=True, help="Dollars, such as 0.50.")
-@click.option("--evidence", default="native or fraud-provable", show_default=True, help="What makes it acceptable.")
+@click.option("--evidence", help="What makes it acceptable [native or fraud-provable; client-release if private].")
+@click.option("--private", is_flag=True, help="Only you and the provider see input and answer.")
+@click.option("--subject", help="Whom the input is about: the order is private, and can be erased with him.")
 @click.option("--deadline", type=int, help="Seconds to accept and deliver [600, and the time that replicas take].")
 @click.option("--window", type=int, help="Seconds to challenge [grows with the price].")
 @click.option("--wait", "until", type=click.Choice(STAGES), help="Wait for this stage.")
@@ -58,7 +60,9 @@ def place(
     row: str | None,
     file: Path | None,
     pay: str,
-    evidence: str,
+    evidence: str | None,
+    private: bool,
+    subject: str | None,
     deadline: int | None,
     window: int | None,
     until: str | None,
@@ -82,7 +86,9 @@ def place(
             identity,
             inputs,
             pay=usd(pay),
-            evidence=parse_policy(evidence),
+            evidence=parse_policy(evidence) if evidence else None,
+            private=private or None,
+            subject=subject,
             deadline=seconds(deadline) if deadline is not None else None,
             window=seconds(window) if window is not None else None,
             client=settings.account,
@@ -116,6 +122,34 @@ def release(identity: str) -> None:
     with connect(context.find_object(Settings) or Settings()) as network:
         network.orders.get(OrderId(from_hex(identity, length=32))).release()
     speaker_of(context).result({"order": identity, "released": True}, "released")
+
+
+@order.command()
+@click.argument("identity")
+@command_errors
+def demand(identity: str) -> None:
+    """Make the provider show what he delivered, for a bond: a withheld large output, or a private answer that does not
+    open. What is shown is public; a provider who does not show it is slashed.
+    """
+    context = click.get_current_context()
+    with connect(context.find_object(Settings) or Settings()) as network:
+        made = network.orders.get(OrderId(from_hex(identity, length=32))).demand()
+    speaker_of(context).result({"order": identity, "demands": made}, f"{made} demanded")
+
+
+@order.command()
+@click.argument("identity")
+@click.option("--yes", is_flag=True, help="Do not ask before input and answer become public.")
+@command_errors
+def contest(identity: str, yes: bool) -> None:
+    """Have a wrong answer to a private order judged: input and answer become public, and challengers do the rest."""
+    context = click.get_current_context()
+    settings = context.find_object(Settings) or Settings()
+    if not yes and not settings.json:
+        click.confirm("Input and answer of this order become public for good. Go on?", abort=True, err=True)
+    with connect(settings) as network:
+        network.orders.get(OrderId(from_hex(identity, length=32))).contest()
+    speaker_of(context).result({"order": identity, "contested": True}, "contested")
 
 
 @order.command()

@@ -12,6 +12,7 @@ from rich.markup import escape
 from concordat.cli.connect import connect
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
+from concordat.client.records import order_of
 from concordat.primitives.errors import InputError
 from concordat.protocol.bundle import Bundle
 from concordat.protocol.trust import TrustRoot
@@ -20,7 +21,12 @@ from concordat.verify import verify as verify_bundle
 
 __all__ = ["verify"]
 
-_MARKS = {Outcome.PASS: "[green]pass[/]", Outcome.FAIL: "[bold red]FAIL[/]", Outcome.NOT_CHECKED: "[dim]----[/]"}
+_MARKS = {
+    Outcome.PASS: "[green]pass[/]",
+    Outcome.FAIL: "[bold red]FAIL[/]",
+    Outcome.NOT_CHECKED: "[dim]----[/]",
+    Outcome.ERASED: "[yellow]gone[/]",
+}
 _CHECK_LIST = "\n".join(f"  {number:>2}  {name}" for number, name in CHECKS.items())
 
 
@@ -30,7 +36,9 @@ _CHECK_LIST = "\n".join(f"  {number:>2}  {name}" for number, name in CHECKS.item
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--trust", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Whom to believe (TOML).")
-@click.option("--rpc", is_flag=True, help="Also ask the chain (--url) about settlement, anchor and completeness.")
+@click.option(
+    "--rpc", is_flag=True, help="Also ask chain and log: settled, anchored, complete, erased?"
+)
 @click.option("--rerun/--no-rerun", default=True, help="Execute the model again if the bundle carries it.")
 @click.option("--explain", is_flag=True, help="Say it in plain language.")
 @command_errors
@@ -39,14 +47,17 @@ def verify(file: Path, trust: Path | None, rpc: bool, rerun: bool, explain: bool
     context = click.get_current_context()
     settings = context.find_object(Settings) or Settings()
     root = TrustRoot.load(trust) if trust else None
-    facts = None
+    facts = erasure = None
     if rpc:
         if root is None:
             raise InputError("--rpc needs --trust.", code="NoTrust", hint="Name the chain and market to believe.")
         with connect(settings) as network:
-            facts = network.records.facts(Bundle.parse(file.read_bytes()))
+            parsed = Bundle.parse(file.read_bytes())
+            facts, erasure = network.records.facts(parsed), network.records.tombstone(order_of(parsed))
     bundle = Bundle.parse(file.read_bytes())
-    report = verify_bundle(bundle if rerun else replace(bundle, program=None), root, endpoint_facts=facts)
+    report = verify_bundle(
+        bundle if rerun else replace(bundle, program=None), root, endpoint_facts=facts, erasure=erasure
+    )
     speaker_of(context).result(report.to_json(), report.explain() if explain else lambda: _show(report))
     sys.exit(report.exit_code)
 

@@ -18,7 +18,7 @@ from concordat.primitives.units import Address, Bytes32, Timestamp
 from concordat.protocol.order import Domain
 from concordat.storage.files import read_file, write_file
 
-__all__ = ["SealKeys"]
+__all__ = ["SealKeys", "add_pair", "load_pairs"]
 
 KEPT = 4
 """Keys that still open offers: the current one and those before it."""
@@ -44,9 +44,7 @@ class SealKeys:
 
     def __init__(self, path: Path, address: Address, sign: Callable[[bytes], bytes], domain: Domain) -> None:
         self._path, self._address, self._sign, self._domain = path, address, sign, domain
-        self._pairs = self._load()
-        if not self._pairs:
-            self.rotate()
+        self._pairs = load_pairs(path) or add_pair(path)
 
     @property
     def pairs(self) -> tuple[SealingPair, ...]:
@@ -61,19 +59,32 @@ class SealKeys:
 
     def rotate(self) -> None:
         """Use a fresh key from now on."""
-        pairs = (SealingPair.draw(), *self._pairs)[:KEPT]
-        write_file(self._path, json.dumps([to_hex(pair.private) for pair in pairs]).encode())
-        self._pairs = pairs
+        self._pairs = add_pair(self._path)
 
-    def _load(self) -> tuple[SealingPair, ...]:
-        data = read_file(self._path, limit=_LONGEST)
-        if data is None:
-            return ()
-        try:
-            return tuple(SealingPair(Bytes32(from_hex(key, length=32))) for key in json.loads(data))
-        except (ConcordatError, ValueError, TypeError) as error:
-            raise CorruptionError(
-                f"{self._path} holds no sealing keys.",
-                code="BadSealingKeys",
-                hint="Restore it from a backup; without it private orders that were taken cannot be read.",
-            ) from error
+
+def load_pairs(path: Path) -> tuple[SealingPair, ...]:
+    """Key pairs in a file, newest first; none if it is not there.
+
+    Raises
+    ------
+    CorruptionError
+        If it holds something else.
+    """
+    data = read_file(path, limit=_LONGEST)
+    if data is None:
+        return ()
+    try:
+        return tuple(SealingPair(Bytes32(from_hex(key, length=32))) for key in json.loads(data))
+    except (ConcordatError, ValueError, TypeError) as error:
+        raise CorruptionError(
+            f"{path} holds no sealing keys.",
+            code="BadSealingKeys",
+            hint="Restore it from a backup; without it private orders that were taken cannot be read.",
+        ) from error
+
+
+def add_pair(path: Path) -> tuple[SealingPair, ...]:
+    """Put a fresh pair in front of those in a file; the oldest beyond `KEPT` are forgotten."""
+    pairs = (SealingPair.draw(), *load_pairs(path))[:KEPT]
+    write_file(path, json.dumps([to_hex(pair.private) for pair in pairs]).encode())
+    return pairs
