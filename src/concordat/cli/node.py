@@ -21,6 +21,7 @@ from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.network import Network
 from concordat.client.public import PublicData
+from concordat.node.accuser import Accuser
 from concordat.node.challenger import Challenger
 from concordat.node.embedded import STAKE, TICKETS
 from concordat.node.keeper import Keeper
@@ -193,15 +194,16 @@ def _provider(
 
 
 def _challenger(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
-    return {place.name: Challenger(place.ledger, place.journal, place.public, place.outbox)}, lambda: None
+    challenger = Challenger(place.ledger, place.journal, place.public, place.outbox)
+    accuser = Accuser(place.ledger, place.journal, place.public, place.outbox)
+    return {"challenger": challenger, "accuser": accuser}, lambda: None
 
 
 def _replica(place: _Place, tickets: int) -> tuple[dict[str, Stepper], Callable[[], None]]:
     """With a challenger: where it disagrees, it shows why."""
     replica = Replica(place.ledger, place.journal, place.public, place.outbox)
     replica.join(tickets)
-    challenger = Challenger(place.ledger, place.journal, place.public, place.outbox)
-    return {place.name: replica, "challenger": challenger}, lambda: None
+    return {place.name: replica, **_challenger(place)[0]}, lambda: None
 
 
 def _keeper(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:

@@ -27,6 +27,7 @@ from concordat.client.records import Records
 from concordat.client.registry import ArtifactLedger, Registry
 from concordat.client.search import open_search
 from concordat.client.steward_book import StewardBook
+from concordat.node.accuser import Accuser
 from concordat.node.challenger import Challenger
 from concordat.node.keeper import Keeper
 from concordat.node.log_keys import signers_of_seeds
@@ -37,6 +38,7 @@ from concordat.node.quotes import QuoteDesk
 from concordat.node.recorder import Recorder
 from concordat.node.replica import Replica
 from concordat.node.seals import SealKeys
+from concordat.node.upgrade import StakeMover, journal_name, open_orders, provider_is_idle
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, ModelId, OrderId, Seconds, usd
 from concordat.protocol.ledger import Ledger
@@ -162,23 +164,39 @@ class EmbeddedMarket:
         Where journals, log and public data are kept; a temporary folder otherwise.
     content : ContentStore
         Public data.
+    earlier : EmbeddedMarket, optional
+        The version before this one, whose open orders end while new ones are placed here; it shares home and log, and
+        is closed with this one.
+    version : int
+        Which version this is; every version has journals of its own.
     """
 
-    def __init__(self, backend: Backend, content: ContentStore, keyring: Keyring, *, home: Home | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="concordat-") if home is None else None
-        self.home = home or Home(Path(self._folder.name if self._folder else ""))
+    def __init__(
+        self,
+        backend: Backend,
+        content: ContentStore,
+        keyring: Keyring,
+        *,
+        home: Home | None = None,
+        earlier: EmbeddedMarket | None = None,
+        version: int = 1,
+    ) -> None:
+        self.earlier, self.version = earlier, version
+        alone = home is None and earlier is None
+        self._folder = tempfile.TemporaryDirectory(prefix="concordat-") if alone else None
+        own = home or Home(Path(self._folder.name if self._folder else ""))
+        self.home: Home = earlier.home if earlier is not None else own
         self.backend = backend
         self.keyring = keyring
+        self.content = content
         self.public = PublicData(content)
+        self._movers: list[StakeMover] = []
         self.challengers: list[Challenger] = []
         self.replicas: list[Replica] = []
+        self.accusers: list[Accuser] = []
         self._providers: list[EmbeddedProvider] = []
         self._journals: list[Journal] = []
-        self.log = TransparencyLog(
-            self.home.open_log(exclusive=True),
-            signers_of_seeds(keccak256(b"concordat embedded log key"), keccak256(b"embedded log key, lattice")),
-        )
-        check_newest(self.log, backend.anchors())
+        self.log: TransparencyLog = earlier.log if earlier is not None else self._open_log()
         self.keeper = Keeper(backend.ledger, *self._tools("keeper"))
         self.recorder = Recorder(
             backend.ledger,
@@ -188,7 +206,14 @@ class EmbeddedMarket:
             anchor=backend.anchor,
             requests=Spool(self.home.erasures),
         )
+        self.client_journal: Journal = earlier.client_journal if earlier is not None else self._journal("client")
         self.network = self._network()
+
+    def _open_log(self) -> TransparencyLog:
+        signers = signers_of_seeds(keccak256(b"concordat embedded log key"), keccak256(b"embedded log key, lattice"))
+        log = TransparencyLog(self.home.open_log(exclusive=True), signers)
+        check_newest(log, self.backend.anchors())
+        return log
 
     def add_provider(
         self, name: str, terms: Terms, *, kind: Callable[..., Provider] = Provider, stake: Amount = STAKE
@@ -203,24 +228,43 @@ class EmbeddedMarket:
         hurry = partial(self.backend.advance, Seconds(0))
         provider = kind(ledger, journal, self.public, outbox, terms, native=native, seals=seals, desk=desk, hurry=hurry)
         self._providers.append(EmbeddedProvider(provider))
+        if self.earlier is not None:
+            old = self.earlier.provider(provider.address) or self.earlier.add_provider(name, terms, stake=Amount(0))
+            self._move_stake(old.journal, provider.address, lambda: provider_is_idle(old.journal))
         return provider
 
-    def add_challenger(self, name: str, *, kind: Callable[..., Challenger] = Challenger) -> Challenger:
+    def provider(self, address: Address) -> Provider | None:
+        """The provider of that account, if it runs here."""
+        return next((link.provider for link in self._providers if link.address == address), None)
+
+    def add_challenger(
+        self, name: str, *, kind: Callable[..., Challenger] = Challenger, stake: Amount = STAKE
+    ) -> Challenger:
         """Start one more challenger in this process."""
         journal, outbox = self._tools(name)
-        self.backend.stake(outbox.sender, STAKE)
+        self.backend.stake(outbox.sender, stake)
         challenger = kind(self.backend.ledger, journal, self.public, outbox)
         self.challengers.append(challenger)
+        if self.earlier is not None:
+            before, account = self.earlier, outbox.sender
+            old = next((node for node in before.challengers if node.outbox.sender == account), None)
+            old = old or before.add_challenger(name, stake=Amount(0))
+            self._move_stake(old.journal, account, lambda: not open_orders(before.backend.ledger))
         return challenger
 
+    def _move_stake(self, journal: Journal, account: Address, idle: Callable[[], bool]) -> None:
+        assert self.earlier is not None, "stake moves from an earlier version"
+        self._movers.append(StakeMover(self.earlier.backend.ledger, self.backend.ledger, journal, account, idle))
+
     def add_replica(self, name: str, *, kind: Callable[..., Replica] = Replica, tickets: int = TICKETS) -> Replica:
-        """Start one more replica in this process, with a challenger for where it disagrees."""
+        """Start one more replica in this process, with what it needs where it disagrees."""
         journal, outbox = self._tools(name)
         self.backend.stake(outbox.sender, STAKE)
         replica = kind(self.backend.ledger, journal, self.public, outbox)
         replica.join(tickets)
         self.replicas.append(replica)
         self.challengers.append(Challenger(self.backend.ledger, journal, self.public, outbox))
+        self.accusers.append(Accuser(self.backend.ledger, journal, self.public, outbox))
         return replica
 
     def step(self) -> int:
@@ -228,7 +272,10 @@ class EmbeddedMarket:
         done = sum(link.provider.step() for link in self._providers)
         done += sum(replica.step() for replica in self.replicas)
         done += sum(challenger.step() for challenger in self.challengers)
-        return done + self.keeper.step() + self.recorder.step()
+        done += sum(accuser.step() for accuser in self.accusers)
+        done += sum(mover.step() for mover in self._movers)
+        done += self.keeper.step() + self.recorder.step()
+        return done + (self.earlier.step() if self.earlier is not None else 0)
 
     def settle(self, rounds: int = 200) -> None:
         """Let the nodes work until nobody has anything left to do."""
@@ -242,16 +289,18 @@ class EmbeddedMarket:
             self.backend.advance(IDLE_SECONDS)
 
     def close(self) -> None:
-        """End nodes and chain."""
+        """End nodes and chain, those of earlier versions too."""
         self.log.close()
         for journal in self._journals:
             journal.close()
+        if self.earlier is not None:
+            self.earlier.close()
         self.backend.close()
         if self._folder is not None:
             self._folder.cleanup()
 
     def _journal(self, name: str) -> Journal:
-        journal = self.home.open_journal(name)
+        journal = self.home.open_journal(journal_name(name, self.version))
         self._journals.append(journal)
         return journal
 
@@ -265,7 +314,8 @@ class EmbeddedMarket:
     def _network(self) -> Network:
         ledger = self.backend.ledger
         registry = Registry(self.backend.artifacts, self.public, self.keyring)
-        journal, subjects = self._journal("client"), self.home.open_subjects()
+        before = self.earlier.network.orders.versions if self.earlier is not None else ()
+        journal, subjects = self.client_journal, self.home.open_subjects()
         requests, links = Spool(self.home.erasures), self._links
         erasures = Erasures(ledger, journal, subjects, self.public, self.keyring, requests, providers=links)
         records = Records(
@@ -275,6 +325,7 @@ class EmbeddedMarket:
             anchors=self.backend.anchors,
             checkpoints=self.backend.checkpoints,
             erasures=erasures,
+            earlier=[orders.records for orders in before],
         )
         orders = Orders(
             ledger,
@@ -287,7 +338,10 @@ class EmbeddedMarket:
             pump=self.pump,
             index=open_search(ledger, self.home),
             subjects=subjects,
+            earlier=before,
         )
+        for orders_before in before:
+            orders_before.pump = self.pump
         erasures.resume()
         return Network(
             ledger=ledger,

@@ -232,7 +232,7 @@ class Provider(Reception):
         """Make public what others may see of an execution: once replicas have committed, where there are any."""
         graph, (trace, _) = self.graph(offer.order.model), self._traces.get(root, lambda: self._run(offer))
         execution = Execution(graph=graph, trace=trace)
-        if EvidenceKind.FRAUD_PROVABLE in kinds_named(offer.order.evidence):
+        if kinds_named(offer.order.evidence) & {EvidenceKind.FRAUD_PROVABLE, EvidenceKind.REPLICATED}:
             self.publish(graph, execution)
         if carried_output(root, execution.output) != execution.output and not is_private(offer.order.evidence):
             self.public.put_output(root, self._output(offer, root))

@@ -168,23 +168,27 @@ class Replica:
         assert item is not None, "an order is accepted before anybody is drawn for it"
         return from_wire(Order, item[1]["order"])
 
+    def execute(self, order: Order) -> tuple[Bytes32, Bytes32]:
+        """Run the model on an order's input: root of the trace, hash of what a submission carries of the output."""
+        graph = self.public.graph(order.model)
+        validate(graph)
+        execution = run(graph, self.public.opening(order.input, graph.input_depth).words)
+        root = trace_tree(graph, execution.trace).root
+        return root, keccak256(carried_output(root, execution.output))
+
     def _compute(self, key: str, body: dict[str, Any]) -> int:
         """Execute, and write the result down with the salt that will hide it."""
-        order = self._order(key)
         try:
-            graph = self.public.graph(order.model)
-            validate(graph)
-            execution = run(graph, self.public.opening(order.input, graph.input_depth).words)
+            root, output_hash = self.execute(self._order(key))
         except (NotFoundError, CorruptionError):
             self.journal.set_item("seat", key, "drawn", due=self.ledger.now() + LOOK_AGAIN)
             return 0
         except InputError:
             self.journal.set_item("seat", key, "missed")  # nothing can be said about such a program or input
             return 1
-        root = trace_tree(graph, execution.trace).root
         found = {
             "trace_root": to_hex(root),
-            "output_hash": to_hex(keccak256(carried_output(root, execution.output))),
+            "output_hash": to_hex(output_hash),
             "salt": to_hex(secrets.token_bytes(32)),
         }
         self.journal.set_item("seat", key, "computed", {**body, **found})

@@ -10,15 +10,22 @@ from concordat.graph.ir import Graph, Node, Op
 from concordat.graph.trace import trace_tree
 from concordat.node.challenger import Challenger
 from concordat.node.provider import Provider
+from concordat.node.replica import Replica
 from concordat.primitives.encoding import to_hex
+from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Bytes32
 from concordat.protocol.execution import Result
+from concordat.protocol.messages import Funding, FundingMode
+from concordat.protocol.order import Order
 
 __all__ = [
+    "AgreesWithAnything",
     "AlteredInput",
     "AlteredMiddle",
     "AlteredOutput",
     "AlteredWeight",
+    "Dissents",
+    "FallsSilent",
     "FalseChallenger",
     "NeverDelivers",
     "WithheldTrace",
@@ -119,3 +126,32 @@ def _middle(graph: Graph) -> int:
 def _step(node: Node) -> int:
     """Enough to change the node's elements after its shift."""
     return 1 << max(node.shift, 1)
+
+
+class AgreesWithAnything(Replica):
+    """Says what a provider it is in league with told it, without computing anything itself."""
+
+    accomplice: Provider
+    """Whom it is in league with."""
+
+    def execute(self, order: Order) -> tuple[Bytes32, Bytes32]:
+        """Trace root and output hash that the accomplice sealed."""
+        opening = self.public.opening(order.input, self.accomplice.graph(order.model).input_depth)
+        funding = Funding(mode=FundingMode.AUTHORIZATION, signature=b"")
+        result = self.accomplice.work(Offer(order=order, funding=funding, opening=opening))
+        return result.trace_root, Bytes32(keccak256(result.output))
+
+
+class Dissents(Replica):
+    """Disagrees with everybody, for nothing."""
+
+    def execute(self, order: Order) -> tuple[Bytes32, Bytes32]:
+        """Roots of nothing."""
+        return keccak256(b"no trace"), keccak256(b"no output")
+
+
+class FallsSilent(Replica):
+    """Commits, and never reveals."""
+
+    def _reveal(self, key: str, body: dict[str, object]) -> int:
+        return 0
