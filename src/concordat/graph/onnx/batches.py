@@ -92,12 +92,20 @@ def _rewritten(state: _Pass, node: OnnxNode) -> OnnxNode:
         return _transpose(state, node, known[0])
     if node.op in _RECURRENT:
         return _recurrent(state, node)
-    if all(place.axis == 0 for place in known):
+    if all(place.axis == 0 for place in known) and not _in_front(state, node, known):
         _follow(state, node, known)
         return node
     if node.op not in _RULES:
         raise node.refuse("it reads a tensor whose batch is not the first axis", code="UnsupportedOperator")
     return _RULES[node.op](state, node, known[0])
+
+
+def _in_front(state: _Pass, node: OnnxNode, known: list[_Place]) -> bool:
+    """Whether a node puts an axis in front of the batch."""
+    if node.op != "Unsqueeze" or not known:
+        return False
+    axes = _axes(state, node)
+    return any(axis % (known[0].rank + len(axes)) == 0 for axis in axes)
 
 
 def _follow(state: _Pass, node: OnnxNode, known: list[_Place]) -> None:
