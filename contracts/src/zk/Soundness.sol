@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Shape} from "./RelationReader.sol";
+
+/// @dev Parameters of the codes, and what follows from them.
+struct Sizes {
+    uint256 logWidth;
+    uint256 logDomain;
+    uint256 queries;
+    uint256 hubLogWidth;
+    uint256 hubLogDomain;
+    uint256 hubQueries;
+    uint256 weightTail;
+    uint256 weightLogDomain;
+    uint256 weightQueries;
+    uint256 weightAudits;
+    uint256 inputLogDomain;
+    uint256 inputQueries;
+    uint256 grinding;
+    uint256 blocks;
+    uint256 inverseBlocks;
+}
+
+/// @title Bits of soundness of a choice of parameters
+/// @notice A coarser twin of `concordat.zk.parameters.soundness`: it never says more bits than that.
+library Soundness {
+    /// @notice The parameters are worth fewer than 100 bits, or out of range.
+    error BadParameters();
+
+    /// @dev Thousandths of a bit that each draw of queries has to be worth.
+    uint256 private constant WANTED = 101_600;
+
+    /// @notice Decode and account for parameters.
+    function check(bytes calldata data, Shape memory s) internal pure returns (Sizes memory z) {
+        if (data.length != 52) revert BadParameters();
+        uint256[13] memory n;
+        for (uint256 i = 0; i < 13; ++i) {
+            n[i] = uint32(bytes4(data[4 * i:4 * i + 4]));
+        }
+        (z.logWidth, z.logDomain, z.queries) = (n[0], n[1], n[2]);
+        (z.hubLogWidth, z.hubLogDomain, z.hubQueries) = (n[3], n[4], n[5]);
+        (z.weightTail, z.weightLogDomain, z.weightQueries, z.weightAudits) = (n[6], n[7], n[8], n[9]);
+        (z.inputLogDomain, z.inputQueries, z.grinding) = (n[10], n[11], n[12]);
+        bool fits = z.logWidth >= 6 && z.logWidth <= s.logRows && z.logDomain <= 20 && z.hubLogWidth >= 5
+            && z.hubLogDomain <= 22 && z.weightLogDomain <= 26 && z.inputLogDomain <= 20 && z.grinding <= 24
+            && s.logRows <= 20;
+        if (!fits || (s.weightRows == 0) != (z.weightTail == 0)) revert BadParameters();
+        z.blocks = (s.usedRows + 8 + (1 << z.logWidth) - 1) >> z.logWidth;
+        z.inverseBlocks = (s.lookupRows + 8 + (1 << z.logWidth) - 1) >> z.logWidth;
+        uint256 pads = 3 + 2 * s.productRounds + 4 * s.logRows;
+        _johnson((1 << z.logWidth) + z.queries, z.logDomain, z.queries, z.grinding);
+        _johnson(pads + z.queries, z.logDomain, z.queries, z.grinding);
+        _johnson((1 << z.hubLogWidth) + z.hubQueries, z.hubLogDomain, z.hubQueries, z.grinding);
+        _johnson(s.inputCount + z.inputQueries + 3, z.inputLogDomain, z.inputQueries, z.grinding);
+        if (z.weightTail != 0) {
+            uint256 length = (1 << (s.slotBits + s.groupBits)) + z.weightTail;
+            _registered(length, z);
+        }
+    }
+
+    /// @dev Queries within the Johnson radius: half the bits of the rate, less 0.045 for its multiplicity of 16.
+    function _johnson(uint256 length, uint256 log, uint256 queries, uint256 grinding) private pure {
+        uint256 inverse = (1 << log) / length;
+        // 12 … 30, thousandths rounded down
+        uint16[19] memory known = [
+            1748,
+            1805,
+            1859,
+            1909,
+            1955,
+            1999,
+            2040,
+            2079,
+            2116,
+            2151,
+            2185,
+            2217,
+            2248,
+            2277,
+            2305,
+            2333,
+            2359,
+            2384,
+            2409
+        ];
+        uint256 bits = inverse < 12 ? 0 : known[inverse > 30 ? 18 : inverse - 12];
+        if (queries * bits + 1000 * grinding < WANTED) revert BadParameters();
+    }
+
+    /// @dev Queries against a word that is within 1/16 of a codeword, as its registration of 1,100 audits shows.
+    function _registered(uint256 length, Sizes memory z) private pure {
+        uint256 inverse = (1 << z.weightLogDomain) / length;
+        uint256 bits = inverse >= 31
+            ? 3398
+            : inverse >= 26 ? 3307 : inverse >= 22 ? 3210 : inverse >= 18 ? 3080 : inverse >= 16 ? 2995 : 0;
+        if (z.weightAudits < 1100 || z.weightQueries * bits + 1000 * z.grinding < WANTED) revert BadParameters();
+    }
+}
