@@ -174,10 +174,18 @@ class DevelopmentChain:
         Whose accounts send transactions; new ones are funded.
     node : AnvilNode, optional
         Ended with this.
+    follows : DevelopmentChain, optional
+        The version of the market before this one, for the same accounts.
     """
 
     def __init__(
-        self, endpoint: Endpoint, deployment: Deployment, keyring: Keyring, *, node: AnvilNode | None = None
+        self,
+        endpoint: Endpoint,
+        deployment: Deployment,
+        keyring: Keyring,
+        *,
+        node: AnvilNode | None = None,
+        follows: DevelopmentChain | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.ledger = EvmLedger(endpoint, deployment)
@@ -185,6 +193,9 @@ class DevelopmentChain:
         self.effects: EffectLedger = EvmEffects(self.ledger, keyring)
         self._node = node
         self._minter = development_accounts(1)[0]
+        self._follows = follows
+        for signer in keyring.signers().values():
+            self.ledger.add(signer)
         keyring.on_new = lambda signer: self.welcome(signer, GIFT)
         owner = keyring.signer("keeper")
         self._anchors = EvmAnchors(self.ledger, log_id(owner.address), owner)
@@ -196,11 +207,17 @@ class DevelopmentChain:
 
     def welcome(self, signer: Signer, tokens: Amount) -> None:
         """Let an account send transactions, and give it ether and tokens if it has none."""
-        self.ledger.add(signer)
+        self.add(signer)
         if self.ledger.token_balance(signer.address) or self.ledger.balance(signer.address).free:
             return
         self.endpoint.call("anvil_setBalance", to_hex(signer.address), hex(GAS_MONEY))
         self.fund(signer.address, tokens)
+
+    def add(self, signer: Signer) -> None:
+        """Let an account send transactions to this version of the market and those before."""
+        self.ledger.add(signer)
+        if self._follows is not None:
+            self._follows.add(signer)
 
     def fund(self, account: Address, tokens: Amount) -> None:
         """Mint settlement tokens."""

@@ -92,6 +92,11 @@ class Orders:
         self._subjects = subjects
         self._earlier = tuple(earlier)
 
+    @property
+    def versions(self) -> tuple[Orders, ...]:
+        """Orders of this version of the market, then those of earlier ones, newest first; they share one journal."""
+        return (self, *self._earlier)
+
     # -- before paying -----------------------------------------------------------------------------------------------
 
     def quotes(self, model: PublishedModel | bytes) -> list[Quote]:

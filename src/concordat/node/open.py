@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from concordat.chain.accounts import development_accounts
 from concordat.chain.anvil import AnvilNode
-from concordat.chain.deploy import deploy
+from concordat.chain.deploy import deploy, upgrade
 from concordat.chain.deployment import Deployment
 from concordat.chain.rpc import Endpoint
 from concordat.client.connect import connect_home, running_url
@@ -32,7 +32,7 @@ from concordat.primitives.errors import ConfigurationError
 from concordat.primitives.units import usd
 from concordat.protocol.ledger import Parameters
 
-__all__ = ["embed", "open", "open_market"]
+__all__ = ["embed", "open", "open_market", "upgrade_market"]
 
 TERMS = Terms(price=usd("0.05"), bond_limit=usd("1000"))
 """What the provider of an embedded market works for."""
@@ -138,9 +138,42 @@ def embed(
     """Deploy on a development chain if need be, and run the nodes here."""
     deployment = _deployment(endpoint, home, parameters)
     keyring = Keyring(development=True)
-    chain = DevelopmentChain(endpoint, deployment, keyring, node=node)
     content = home.open_content() if home else MemoryContent()
-    return EmbeddedMarket(chain, content, keyring, home=home)
+    oldest, *later = reversed((deployment, *deployment.earlier))
+    chain = DevelopmentChain(endpoint, oldest, keyring, node=node)
+    market = EmbeddedMarket(chain, content, keyring, home=home, version=oldest.version)
+    for version in later:
+        chain = DevelopmentChain(endpoint, version, keyring, follows=chain)
+        market = EmbeddedMarket(chain, content, keyring, earlier=market, version=version.version)
+    return market
+
+
+def upgrade_market(market: EmbeddedMarket, *, parameters: Parameters | None = None) -> EmbeddedMarket:
+    """Put the next version of an embedded market next to it, while it runs, and serve both in this process.
+
+    Close what is returned, and not the market that was handed over.
+
+    Parameters
+    ----------
+    market : EmbeddedMarket
+        The version that is followed; its nodes go on until its open orders have ended.
+    parameters : Parameters, optional
+        Of the new version; those of the earlier one if left out.
+
+    Raises
+    ------
+    ConfigurationError
+        ``NoUpgrade`` if the market is not on a chain.
+    """
+    before = market.backend
+    if not isinstance(before, DevelopmentChain):
+        raise ConfigurationError("A market in memory has one version.", code="NoUpgrade", hint="Use anvil://.")
+    current = before.ledger.deployment
+    deployment = upgrade(before.endpoint, development_accounts(1)[0], current, parameters=parameters)
+    if market.home.deployment.exists():
+        deployment.save(market.home.deployment)
+    chain = DevelopmentChain(before.endpoint, deployment, market.keyring, follows=before)
+    return EmbeddedMarket(chain, market.content, market.keyring, earlier=market, version=deployment.version)
 
 
 def _deployment(endpoint: Endpoint, home: Home | None, parameters: Parameters | None) -> Deployment:
