@@ -49,7 +49,11 @@ pub fn nodes(children: &[&[u32]; 8], from: usize) -> Digests {
 
 #[target_feature(enable = "avx512f")]
 fn start() -> [__m512i; 8] {
-    START.map(|word| _mm512_set1_epi32(word as i32))
+    let mut state = [_mm512_setzero_si512(); 8];
+    for i in 0..8 {
+        state[i] = _mm512_set1_epi32(START[i] as i32);
+    }
+    state
 }
 
 #[target_feature(enable = "avx512f")]

@@ -139,7 +139,7 @@ pub struct Sums<L: Lanes>([L::Sum; 3]);
 impl<L: Lanes> Default for Sums<L> {
     #[inline(always)]
     fn default() -> Self {
-        Self([L::Sum::default(); 3])
+        Self([L::Sum::default(), L::Sum::default(), L::Sum::default()])
     }
 }
 
@@ -157,7 +157,7 @@ impl<L: Lanes> Many<L> {
     /// One element everywhere.
     #[inline(always)]
     pub fn splat(value: K) -> Self {
-        Self(value.0.map(L::splat))
+        Self([L::splat(value.0[0]), L::splat(value.0[1]), L::splat(value.0[2])])
     }
     /// Elements of the prime field.
     #[inline(always)]
@@ -182,7 +182,8 @@ impl<L: Lanes> Many<L> {
     /// Ready for products.
     #[inline(always)]
     pub fn factor(self) -> Factor<L> {
-        Factor { plain: self.0.map(L::factor), doubled: [self.0[1].doubled(), self.0[2].doubled()] }
+        let [a, b, c] = self.0;
+        Factor { plain: [a.factor(), b.factor(), c.factor()], doubled: [b.doubled(), c.doubled()] }
     }
     /// Products.
     #[inline(always)]
@@ -199,7 +200,7 @@ impl<L: Lanes> Many<L> {
     /// Products with elements of the prime field.
     #[inline(always)]
     pub fn scale(self, other: L) -> Self {
-        Self(self.0.map(|c| c.mul(other)))
+        Self([self.0[0].mul(other), self.0[1].mul(other), self.0[2].mul(other)])
     }
     /// Lane by lane.
     #[inline(always)]
@@ -214,7 +215,7 @@ impl<L: Lanes> Sums<L> {
     /// Add a product.
     #[inline(always)]
     pub fn add(&mut self, a: Many<L>, b: &Factor<L>) {
-        let [a0, a1, a2] = a.0.map(L::factor);
+        let [a0, a1, a2] = [a.0[0].factor(), a.0[1].factor(), a.0[2].factor()];
         let ([b0, b1, b2], [d1, d2]) = (b.plain, b.doubled);
         L::accumulate(&mut self.0[0], a0, b0);
         L::accumulate(&mut self.0[1], a0, b1);
@@ -230,18 +231,19 @@ impl<L: Lanes> Sums<L> {
     #[inline(always)]
     pub fn scaled(&mut self, a: Many<L>, b: L) {
         let factor = b.factor();
-        for (sum, c) in self.0.iter_mut().zip(a.0) {
-            L::accumulate(sum, c.factor(), factor);
-        }
+        L::accumulate(&mut self.0[0], a.0[0].factor(), factor);
+        L::accumulate(&mut self.0[1], a.0[1].factor(), factor);
+        L::accumulate(&mut self.0[2], a.0[2].factor(), factor);
     }
     /// The sums.
     #[inline(always)]
     pub fn value(self) -> Many<L> {
-        Many(self.0.map(L::reduced))
+        Many([L::reduced(self.0[0]), L::reduced(self.0[1]), L::reduced(self.0[2])])
     }
 }
 
-/// What can be done with any lanes; `run` is to be inlined.
+/// What can be done with any lanes. `run` and all that it calls with lanes are to be inlined, and go without closures
+/// and the standard library's combinators: what is compiled apart from [`dispatch`] lacks the instructions.
 pub trait Work {
     /// What comes out.
     type Output;

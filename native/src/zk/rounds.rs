@@ -129,7 +129,7 @@ impl Work for ProductRound<'_> {
         let mut totals = [Many::<L>::splat(ZERO); 2];
         let mut j = 0;
         while j < half {
-            let mut sums = [Sums::<L>::default(); 2];
+            let mut sums = [Sums::<L>::default(), Sums::default()];
             for _ in 0..FLUSH {
                 if j >= half {
                     break;
@@ -142,11 +142,9 @@ impl Work for ProductRound<'_> {
                 }
                 j += L::COUNT;
             }
-            for (total, sum) in totals.iter_mut().zip(sums) {
-                *total = total.add(sum.value());
-            }
+            totals = [totals[0].add(sums[0].value()), totals[1].add(sums[1].value())];
         }
-        totals.map(Many::total)
+        [totals[0].total(), totals[1].total()]
     }
 }
 
@@ -277,19 +275,33 @@ impl Work for Part<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> [K; 4] {
         match &self.of.columns {
-            Columns::Given(given) => {
-                let pick = |c: usize, j: usize| Many::lift(base::<L>(given[c], j));
-                self.sums::<L, true>(&pick)
-            }
-            Columns::Bound(bound) => {
-                let pick = |c: usize, j: usize| at::<L>(&bound[c], j);
-                self.sums::<L, false>(&pick)
-            }
+            Columns::Given(given) => self.sums::<L, _, true>(given),
+            Columns::Bound(bound) => self.sums::<L, _, false>(bound),
         }
     }
 }
 
+/// A column of cells.
+trait Column {
+    fn at<L: Lanes>(&self, j: usize) -> Many<L>;
+}
+
+impl Column for &[u64] {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, j: usize) -> Many<L> {
+        Many::lift(base(self, j))
+    }
+}
+
+impl Column for Vec<K> {
+    #[inline(always)]
+    fn at<L: Lanes>(&self, j: usize) -> Many<L> {
+        at(self, j)
+    }
+}
+
 /// A table's two halves at a block of rows.
+#[derive(Clone, Copy)]
 struct Ends<L: Lanes>(Many<L>, Many<L>);
 
 impl<L: Lanes> Ends<L> {
@@ -305,6 +317,11 @@ impl<L: Lanes> Ends<L> {
     fn step(&self) -> Many<L> {
         self.1.sub(self.0)
     }
+    /// `alpha - these - cells`.
+    #[inline(always)]
+    fn below(&self, alpha: &Many<L>, cells: &Self) -> Self {
+        Self(alpha.sub(self.0).sub(cells.0), alpha.sub(self.1).sub(cells.1))
+    }
     /// Values at 0, 2, 3 and 4.
     #[inline(always)]
     fn points(&self) -> [Many<L>; 4] {
@@ -317,64 +334,71 @@ impl<L: Lanes> Ends<L> {
 
 impl Part<'_> {
     #[inline(always)]
-    fn sums<L: Lanes, const BASE: bool>(&self, column: &impl Fn(usize, usize) -> Many<L>) -> [K; 4] {
+    fn sums<L: Lanes, C: Column, const BASE: bool>(&self, columns: &[C; 2]) -> [K; 4] {
         let (of, half) = (self.of, self.of.half);
         let t = &of.tables;
         let mut totals = [Many::<L>::splat(ZERO); 7];
         let mut j = self.from;
         while j < self.to {
-            let (mut quadratic, mut quartic) = ([Sums::<L>::default(); 3], [Sums::<L>::default(); 4]);
+            let (mut quadratic, mut quartic) = ([Sums::default(); 3], [Sums::default(); 4]);
             for _ in 0..FLUSH {
                 if j >= self.to {
                     break;
                 }
-                let cells = [0, 1].map(|c| Ends(column(c, j), column(c, j + half)));
-                for (factors, cells) in t.cells.iter().zip(&cells) {
-                    square::<L, BASE>(&mut quadratic, &Ends::of(factors, j, half), cells);
-                }
+                let a = Ends(columns[0].at(j), columns[0].at(j + half));
+                let b = Ends(columns[1].at(j), columns[1].at(j + half));
+                square::<L, BASE>(&mut quadratic, &Ends::of(&t.cells[0], j, half), &a);
+                square::<L, BASE>(&mut quadratic, &Ends::of(&t.cells[1], j, half), &b);
                 let h = Ends::of(&of.inverses, j, half);
                 if !h.is_zero() {
                     square::<L, false>(&mut quadratic, &Ends::of(&t.inverses, j, half), &h);
                 }
                 let product = Ends::of(&t.product, j, half);
                 if !product.is_zero() {
-                    let (factor, a, b) = (product.points(), cells[0].points(), cells[1].points());
+                    let (factor, a, b) = (product.points(), a.points(), b.points());
                     for k in 0..4 {
                         quartic[k].add(a[k].mul(b[k]), &factor[k].factor());
                     }
                 }
                 if j < t.single.len() || j < t.pair.len() || j < t.function.len() {
-                    self.lookups(&mut quartic, j, &cells, &h);
+                    self.lookups(&mut quartic, j, &a, &b, &h);
                 }
                 j += L::COUNT;
             }
-            for (total, sum) in totals.iter_mut().zip(quadratic.into_iter().chain(quartic)) {
-                *total = total.add(sum.value());
+            for k in 0..3 {
+                totals[k] = totals[k].add(quadratic[k].value());
+            }
+            for k in 0..4 {
+                totals[3 + k] = totals[3 + k].add(quartic[k].value());
             }
         }
-        let [at0, at1, top, q0, q2, q3, q4] = totals.map(Many::total);
+        let mut ends = [ZERO; 7];
+        for k in 0..7 {
+            ends[k] = totals[k].total();
+        }
+        let [at0, at1, top, q0, q2, q3, q4] = ends;
         let middle = at1 - at0 - top;
         let value = |x: u64| at0 + middle.scale(x) + top.scale(x * x);
         [at0 + q0, value(2) + q2, value(3) + q3, value(4) + q4]
     }
 
     #[inline(always)]
-    fn lookups<L: Lanes>(&self, sums: &mut [Sums<L>; 4], j: usize, cells: &[Ends<L>; 2], h: &Ends<L>) {
+    fn lookups<L: Lanes>(&self, sums: &mut [Sums<L>; 4], j: usize, a: &Ends<L>, b: &Ends<L>, h: &Ends<L>) {
         let (of, half) = (self.of, self.of.half);
         let t = &of.tables;
         let (alpha, one) = (Many::<L>::splat(of.keys[0]), Many::<L>::splat(ONE));
-        let below = |table: &[K], cells: &Ends<L>| {
-            let numbers = Ends::<L>::of(table, j, half);
-            Ends(alpha.sub(numbers.0).sub(cells.0), alpha.sub(numbers.1).sub(cells.1))
-        };
-        let u = below(&t.table_a, &cells[0]);
+        let u = Ends::<L>::of(&t.table_a, j, half).below(&alpha, a);
         let (us, hs) = (u.points(), h.points());
         let (pair, single) = (Ends::<L>::of(&t.pair, j, half), Ends::<L>::of(&t.single, j, half));
         let (paired, alone) = (!pair.is_zero(), !single.is_zero());
         if paired || alone {
-            let products: [Many<L>; 4] = std::array::from_fn(|k| hs[k].mul(us[k]));
+            let mut products = hs;
+            for k in 0..4 {
+                products[k] = hs[k].mul(us[k]);
+            }
             if paired {
-                let (vs, factor) = (below(&t.table_b, &cells[1]).points(), pair.points());
+                let v = Ends::<L>::of(&t.table_b, j, half).below(&alpha, b);
+                let (vs, factor) = (v.points(), pair.points());
                 for k in 0..4 {
                     let value = products[k].mul(vs[k]).sub(us[k]).sub(vs[k]);
                     sums[k].add(value, &factor[k].factor());
@@ -390,7 +414,7 @@ impl Part<'_> {
         let function = Ends::<L>::of(&t.function, j, half);
         if !function.is_zero() {
             let square = Many::<L>::splat(of.keys[1]).factor();
-            let w = Ends(u.0.sub(cells[1].0.times(&square)), u.1.sub(cells[1].1.times(&square)));
+            let w = Ends(u.0.sub(b.0.times(&square)), u.1.sub(b.1.times(&square)));
             let (ws, factor) = (w.points(), function.points());
             for k in 0..4 {
                 sums[k].add(hs[k].mul(ws[k]).sub(one), &factor[k].factor());
@@ -407,7 +431,8 @@ fn square<L: Lanes, const BASE: bool>(sums: &mut [Sums<L>; 3], factors: &Ends<L>
     }
     let steps = (factors.step(), cells.step());
     let pairs = [(factors.0, cells.0), (factors.1, cells.1), steps];
-    for (sum, (factor, cell)) in sums.iter_mut().zip(pairs) {
-        if BASE { sum.scaled(factor, cell.0[0]) } else { sum.add(factor, &cell.factor()) }
+    for k in 0..3 {
+        let (factor, cell) = pairs[k];
+        if BASE { sums[k].scaled(factor, cell.0[0]) } else { sums[k].add(factor, &cell.factor()) }
     }
 }

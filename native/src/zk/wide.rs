@@ -42,7 +42,7 @@ impl Default for Limbs {
     #[inline(always)]
     fn default() -> Self {
         // SAFETY: see `Eight`.
-        Self([unsafe { _mm512_setzero_si512() }; 3])
+        unsafe { Self([_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()]) }
     }
 }
 
@@ -207,7 +207,7 @@ impl Lanes for Eight {
     #[inline(always)]
     fn join(coordinates: [Self; 3], to: &mut [K]) {
         let to = &mut to[..8];
-        let [a, b, c] = coordinates.map(|x| x.0);
+        let [Self(a), Self(b), Self(c)] = coordinates;
         let x = permuted(permuted(a, [0, 8, 0, 1, 9, 0, 2, 10], b), [0, 1, 8, 3, 4, 9, 6, 7], c);
         let y = permuted(permuted(a, [0, 3, 11, 0, 4, 12, 0, 5], b), [10, 1, 2, 11, 4, 5, 12, 7], c);
         let z = permuted(permuted(a, [13, 0, 6, 14, 0, 7, 15, 0], b), [0, 13, 2, 3, 14, 5, 6, 15], c);
