@@ -12,7 +12,6 @@ ERC-8004 (identity registry, registration file v1); RFC 2397 (``data:`` URLs).
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 
 from concordat.chain.accounts import Signer
@@ -20,6 +19,7 @@ from concordat.chain.ledger import EvmLedger
 from concordat.client.caller import Caller
 from concordat.primitives.encoding import canonical_json, checksum_address
 from concordat.primitives.units import Address
+from concordat.primitives.wire import parse_json
 
 __all__ = ["Announcement", "Directory"]
 
@@ -100,7 +100,7 @@ def _announcement(agent: int, owner: Address, uri: str) -> Announcement:
     name = url = ""
     if uri.startswith(_PREFIX) and len(uri) <= _LONGEST_URI:
         try:
-            data = json.loads(base64.b64decode(uri.removeprefix(_PREFIX), validate=True))
+            data = parse_json(base64.b64decode(uri.removeprefix(_PREFIX), validate=True))
             services = {item["name"]: item["endpoint"] for item in data["services"]}
             name, url = str(data["name"])[:80], str(services.get(SERVICE, ""))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

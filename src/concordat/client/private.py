@@ -7,7 +7,6 @@ from the input's salt: client and provider know it, others do not, and whoever e
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,7 +17,7 @@ from concordat.primitives.errors import InputError, OrderError, VerificationErro
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.signatures import recover, typed_digest
 from concordat.primitives.units import Address, Bytes32, OrderId, Timestamp
-from concordat.primitives.wire import from_wire, to_wire
+from concordat.primitives.wire import from_wire, parse_json, to_wire
 from concordat.protocol.execution import MAX_OUTPUT_BYTES, Result, carried_output, commit_private
 from concordat.protocol.messages import Funding, Opening
 from concordat.protocol.order import Domain, Order, order_id
@@ -131,7 +130,7 @@ def open_offer(offer: PrivateOffer, pairs: tuple[SealingPair, ...], domain: Doma
     for pair in pairs:
         try:
             data = unseal(offer.sealed, pair, Purpose.OFFER, order_id(offer.order, domain), domain)
-            secret = from_wire(Secret, json.loads(data))
+            secret = from_wire(Secret, parse_json(data))
         except (VerificationError, InputError, ValueError, RecursionError):
             continue
         return Offer(order=offer.order, funding=offer.funding, opening=secret.opening), secret.reply

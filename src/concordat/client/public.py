@@ -17,7 +17,7 @@ from concordat.primitives.errors import ConcordatError, CorruptionError, NotFoun
 from concordat.primitives.hashing import keccak256, sha256
 from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Bytes32, ModelId
-from concordat.primitives.wire import from_wire, to_wire
+from concordat.primitives.wire import from_wire, parse_json, to_wire
 from concordat.protocol.artifact import Dimensions, ModelCommitment
 from concordat.protocol.demand import opens_output
 from concordat.protocol.messages import Opening
@@ -60,7 +60,7 @@ class PublicData:
         """The commitment that a model id is the hash of."""
 
         def read(data: bytes) -> ModelCommitment:
-            value = from_wire(ModelCommitment, json.loads(data))
+            value = from_wire(ModelCommitment, parse_json(data))
             _require(value.model_id() == model)
             return value
 
@@ -104,7 +104,7 @@ class PublicData:
         """The disclosed input behind a root."""
 
         def read(data: bytes) -> InputOpening:
-            value = from_wire(InputOpening, json.loads(data))
+            value = from_wire(InputOpening, parse_json(data))
             value.check(root, depth)
             return value
 
@@ -118,7 +118,7 @@ class PublicData:
         """The salts of an order's record: those with which `opens` is content."""
 
         def read(data: bytes) -> RecordSalts:
-            value = from_wire(RecordSalts, json.loads(data))
+            value = from_wire(RecordSalts, parse_json(data))
             _require(opens(value))
             return value
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from concordat.graph.schema import ModelSchema
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import CorruptionError, InputError, ModelError, NotFoundError
 from concordat.primitives.units import Address, Bytes32, ModelId
+from concordat.primitives.wire import parse_json
 from concordat.protocol.artifact import ArtifactKind, ModelCommitment
 from concordat.protocol.registry import Registration, artifact_id
 
@@ -167,7 +167,7 @@ class Registry:
 
     def _read_model(self, model: ModelId) -> PublishedModel:
         try:
-            manifest = json.loads(self._public.manifest(model))
+            manifest = parse_json(self._public.manifest(model))
             name, version, schema = str(manifest["name"]), str(manifest["version"]), manifest["schema"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError("The model's manifest lacks its name, version or schema.", code="BadManifest") from error
@@ -230,7 +230,7 @@ class Registry:
     def name(self, entry: Registration) -> str:
         """Name and version from an artifact's manifest, as far as it is public and has them."""
         try:
-            manifest = json.loads(self._public.any_manifest(entry.id, entry.manifest_digest))
+            manifest = parse_json(self._public.any_manifest(entry.id, entry.manifest_digest))
             return f"{manifest['name']} {manifest['version']}"
         except (NotFoundError, CorruptionError):
             return "(manifest not public)"

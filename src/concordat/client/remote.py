@@ -6,7 +6,6 @@ end in seconds and in bytes, and a door that came to it is left alone for a whil
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import httpx
 from concordat.client.public import Holder
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import InputError
+from concordat.primitives.wire import parse_json
 
 __all__ = ["DoorClient", "door_holder"]
 
@@ -79,7 +79,7 @@ class DoorClient:
                 data += part
                 if len(data) > self._most:
                     raise ValueError("The answer is too long.")
-            return answer.status_code, json.loads(data)
+            return answer.status_code, parse_json(data)
 
 
 def door_holder(url: str, *, seconds: float = 20.0, clock: Callable[[], float] = time.monotonic) -> Holder:

@@ -27,6 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from concordat.node.turns import says
 from concordat.primitives.errors import ChainError, ConcordatError, InputError, NotFoundError, StorageError
+from concordat.primitives.wire import parse_json
 
 __all__ = ["MAX_BODY_BYTES", "Door", "Page"]
 
@@ -170,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error)
             return
         try:
-            body = json.loads(self.rfile.read(int(length)))
+            body = parse_json(self.rfile.read(int(length)))
         except (ValueError, RecursionError):
             self._fail(HTTPStatus.BAD_REQUEST, InputError("The body is not JSON.", code="BadJson"))
             return

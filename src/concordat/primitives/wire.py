@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import json
+import re
+import sys
 import types
 import typing
 from functools import cache
@@ -17,11 +20,40 @@ from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import InputError
 from concordat.primitives.units import Address, Bytes32, ModelId, OrderId
 
-__all__ = ["from_wire", "to_wire"]
+__all__ = ["from_wire", "parse_json", "to_wire"]
 
 Value = TypeVar("Value")
 
 _LENGTHS: dict[Any, int] = {Bytes32: 32, ModelId: 32, OrderId: 32, Address: 20}
+
+
+_DEEPEST = 500
+_STACK_HOLDS = 5_000
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BRACKETS = re.compile(r"[\[\]{}]")
+
+
+def parse_json(data: str | bytes) -> Any:
+    """A stranger's JSON.
+
+    The parser of the standard library recurses on the C stack and relies on the interpreter's recursion limit, which some
+    libraries raise beyond what the stack holds; then a few kilobytes of brackets would end the process.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON.
+    RecursionError
+        If it is nested too deeply.
+    """
+    text = data if isinstance(data, str) else data.decode(json.detect_encoding(data), "surrogatepass")
+    if sys.getrecursionlimit() > _STACK_HOLDS and text.count("[") + text.count("{") > _DEEPEST:
+        depth = 0
+        for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
+            depth += 1 if bracket in "[{" else -1
+            if depth > _DEEPEST:
+                raise RecursionError("JSON nested too deeply")
+    return json.loads(text)
 
 
 def to_wire(value: Any) -> Any:

@@ -8,7 +8,6 @@ there yet, is ``null``. The numbered checks over it are in `concordat.verify`.
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,7 +16,7 @@ from typing import Any
 from concordat.primitives.encoding import canonical_json
 from concordat.primitives.errors import ConcordatError, VerificationError
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp
-from concordat.primitives.wire import from_wire, to_wire
+from concordat.primitives.wire import from_wire, parse_json, to_wire
 from concordat.protocol.artifact import ModelCommitment
 from concordat.protocol.checkpoint import InclusionProof
 from concordat.protocol.execution import Result
@@ -199,7 +198,7 @@ class Bundle:
         if len(data) > MAX_BUNDLE_BYTES:
             raise VerificationError(f"A bundle of {len(data)} bytes is not read.", code="BundleSize")
         try:
-            bundle = from_wire(cls, json.loads(data.decode("ascii")))
+            bundle = from_wire(cls, parse_json(data.decode("ascii")))
             _check_ranges(bundle)
             canonical = bundle.encode() == data
         except (ConcordatError, ValueError, RecursionError, TypeError) as error:

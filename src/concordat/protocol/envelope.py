@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable, Sequence
 
 from concordat.primitives.encoding import canonical_json
 from concordat.primitives.errors import VerificationError
+from concordat.primitives.wire import parse_json
 from concordat.protocol.note import NoteKey, NoteSigner
 
 __all__ = ["open_payload", "seal_payload"]
@@ -39,7 +39,7 @@ def open_payload(envelope: bytes, kind: str, keys: Iterable[NoteKey]) -> tuple[b
         If it is not exactly an envelope of that type, or the signature of a known key does not hold.
     """
     try:
-        parsed = json.loads(envelope)
+        parsed = parse_json(envelope)
         payload = base64.b64decode(parsed["payload"], validate=True)
         signed = [(str(s["keyid"]), base64.b64decode(s["sig"], validate=True)) for s in parsed["signatures"]]
         canonical = len(signed) <= MAX_SIGNATURES and _envelope(payload, kind, signed) == envelope

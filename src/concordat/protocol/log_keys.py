@@ -11,7 +11,6 @@ Statements travel in the `extra` line of inclusion proofs, each with its audit p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +20,7 @@ from concordat.primitives.encoding import canonical_json, from_hex, to_hex
 from concordat.primitives.errors import ConcordatError, VerificationError
 from concordat.primitives.hashing import sha256
 from concordat.primitives.units import Bytes32, Timestamp
+from concordat.primitives.wire import parse_json
 from concordat.protocol.checkpoint import Checkpoint
 from concordat.protocol.envelope import open_payload, seal_payload
 from concordat.protocol.note import KeyKind, NoteKey, NoteSigner
@@ -126,7 +126,7 @@ class KeyStatement:
     def decode(cls, entry: bytes) -> KeyStatement:
         """Inverse of :meth:`encode`; `VerificationError` unless it is exactly a statement."""
         try:
-            made = cls._from_json(json.loads(entry.decode("ascii")))
+            made = cls._from_json(parse_json(entry.decode("ascii")))
             exact = made.encode() == entry
         except (ConcordatError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _malformed() from error
@@ -207,7 +207,7 @@ def unpack_statements(extra: bytes) -> tuple[SignedStatement, ...]:
                 envelope=item["envelope"].encode("ascii"),
                 path=tuple(Bytes32(from_hex(sibling, length=32)) for sibling in item["path"]),
             )
-            for item in json.loads(extra.decode("ascii"))
+            for item in parse_json(extra.decode("ascii"))
         )
         exact = pack_statements(found) == extra
     except (ConcordatError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

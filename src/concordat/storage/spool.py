@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from concordat.primitives.errors import StorageError
+from concordat.primitives.wire import parse_json
 from concordat.storage.files import read_file, sync_directory, write_file
 
 __all__ = ["Spool"]
@@ -56,7 +57,7 @@ class Spool:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        value = json.loads(read_file(path, limit=MOST_BYTES) or b"")
+        value = parse_json(read_file(path, limit=MOST_BYTES) or b"")
     except (StorageError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import InputError, PolicyError
 from concordat.primitives.hashing import keccak256, sha256
 from concordat.primitives.merkle import depth_for
 from concordat.primitives.signatures import TokenDomain, recover
 from concordat.primitives.units import Bytes32
+from concordat.primitives.wire import parse_json
 from concordat.protocol.artifact import Dimensions
 from concordat.protocol.bundle import Bundle, SettlementToken
 from concordat.protocol.demand import opens_output
@@ -210,7 +209,7 @@ def show_output(bundle: Bundle) -> str | None:
     if bundle.output is None or bundle.manifest is None:
         return None
     try:
-        schema = json.loads(bundle.manifest).get("schema")
+        schema = parse_json(bundle.manifest).get("schema")
     except (ValueError, AttributeError, RecursionError) as error:
         raise InputError("The manifest is no JSON object.", code="BadManifest") from error
     if schema is None:

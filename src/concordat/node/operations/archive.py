@@ -21,7 +21,7 @@ from concordat.primitives.errors import CorruptionError, InputError, Verificatio
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.signatures import recover
 from concordat.primitives.units import Address, Bytes32
-from concordat.primitives.wire import from_wire, to_wire
+from concordat.primitives.wire import from_wire, parse_json, to_wire
 
 __all__ = ["ArchiveReader", "Entry", "Manifest", "read_archive", "signing_digest", "write_archive"]
 
@@ -179,7 +179,7 @@ def _is_plain(member: tarfile.TarInfo) -> bool:
 
 def _parse(raw: bytes) -> Manifest:
     try:
-        manifest = from_wire(Manifest, json.loads(raw))
+        manifest = from_wire(Manifest, parse_json(raw))
     except (ValueError, RecursionError, InputError) as error:
         raise _broken("its manifest cannot be read") from error
     if manifest.format != FORMAT:
