@@ -33,10 +33,10 @@ _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
 
 
-def parse_json(data: str | bytes) -> Any:
+def parse_json(data: str | bytes | bytearray) -> Any:
     """A stranger's JSON.
 
-    The parser of the standard library recurses on the C stack and relies on the interpreter's recursion limit, which some
+    The parser of the standard library recurses on the C stack and relies on the recursion limit, which some
     libraries raise beyond what the stack holds; then a few kilobytes of brackets would end the process.
 
     Raises
