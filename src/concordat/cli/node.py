@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Callable
@@ -10,43 +11,29 @@ from typing import Any
 
 import click
 
-from concordat.chain.ledger import EvmLedger
+from concordat.chain.deployment import Deployment
+from concordat.cli import roles
 from concordat.cli.connect import chain_url, connect
 from concordat.cli.output import command_errors
 from concordat.cli.settings import Settings
-from concordat.client.connect import evm_ledger, public_data
+from concordat.client.connect import evm_ledger
 from concordat.client.directory import Directory
-from concordat.client.evm import EvmAnchors, EvmArtifacts, is_development, log_id, top_up_stake
+from concordat.client.evm import is_development, top_up_stake
 from concordat.client.home import Home
-from concordat.client.keyring import Keyring
-from concordat.client.network import Network
-from concordat.client.public import PublicData
-from concordat.node.accuser import Accuser
-from concordat.node.challenger import Challenger
 from concordat.node.embedded import STAKE, TICKETS
-from concordat.node.keeper import Keeper
-from concordat.node.log_keys import log_signers
 from concordat.node.operations.logs import FORMATS, say_on
-from concordat.node.operations.restored import check_newest
 from concordat.node.operations.watched import WatchedNode
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps
-from concordat.node.provider import Provider, Terms
-from concordat.node.quotes import QuoteDesk
-from concordat.node.recorder import Recorder, record_depth
-from concordat.node.replica import Replica
-from concordat.node.seals import SealKeys
-from concordat.node.steward import StewardNode
-from concordat.primitives.encoding import to_hex
-from concordat.primitives.errors import InputError, StorageError
+from concordat.node.provider import Terms
+from concordat.node.upgrade import journal_name
+from concordat.primitives.errors import ConfigurationError, InputError
 from concordat.primitives.units import seconds, usd
 from concordat.storage.files import write_file
-from concordat.storage.journal import Journal
-from concordat.storage.log import TransparencyLog
-from concordat.storage.spool import Spool
 
 __all__ = ["ROLES", "node"]
 
+_log = logging.getLogger("concordat.node")
 ROLES = ("provider", "challenger", "keeper", "replica", "steward")
 
 
@@ -97,53 +84,54 @@ def run(
     signer = keyring.signer(name)
     if is_development(ledger.deployment.chain_id):
         top_up_stake(ledger, signer.address, STAKE)
-    journal = home.open_journal(name)
+    journal = home.open_journal(journal_name(name, ledger.deployment.version))
     outbox = Outbox(ledger, journal, signer.address)
     watched = WatchedNode(role, name, ledger, journal, signer.address, stake=usd(min_stake))
-    place = _Place(ledger, keyring, home, name, journal, outbox, lambda: connect(settings))
+    place = roles.Place(ledger, keyring, home, name, journal, outbox, lambda: connect(settings))
+    terms = Terms(price=usd(price), bond_limit=usd(bond_limit), delivery=seconds(delivery), energy=max(energy, 0))
     url: str | None = None
+    close: Callable[[], None] = _nothing
+    steppers: dict[str, Stepper]
     if role == "provider":
-        terms = Terms(
-            price=usd(price), bond_limit=usd(bond_limit), delivery=seconds(delivery), energy=max(energy, 0)
-        )
         steppers, close, url = _provider(place, terms, announce, _Door(host, port, watched.routes))
-    elif role == "replica":
-        steppers, close = _replica(place, tickets)
+    elif role in ("keeper", "steward"):
+        steppers, close = roles.keeper(place) if role == "keeper" else roles.steward(place)
     else:
-        steppers, close = {"challenger": _challenger, "keeper": _keeper, "steward": _steward}[role](place)
+        steppers = roles.replica(place, tickets) if role == "replica" else roles.challenger(place)
+    if role in ("provider", "challenger", "replica"):
+        steppers |= roles.earlier_steppers(role, place, terms)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     watched.started(home, url, host=host, port=port)
     write_file(home.ready(name), b"")
     try:
-        run_steps(steppers, stop, on_round=watched.turned)
+        run_steps(steppers, stop, on_round=watched.turned, on_idle=_until_upgraded(home, ledger.deployment, stop))
     finally:
         watched.close()
         close()
         journal.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What every node needs."""
+def _until_upgraded(home: Home, deployment: Deployment, stop: threading.Event) -> Callable[[], None]:
+    """Ends the process once its home has another deployment: whoever watches it starts it again, on that one."""
+    seen = [home.deployment.stat().st_mtime_ns]
 
-    ledger: EvmLedger
-    keyring: Keyring
-    home: Home
-    name: str
-    journal: Journal
-    outbox: Outbox
-    connect: Callable[[], Network]
+    def look() -> None:
+        try:
+            changed = home.deployment.stat().st_mtime_ns
+            if changed == seen[0]:
+                return
+            seen[0] = changed
+            version = Deployment.load(home.deployment)
+        except (OSError, ConfigurationError):
+            return  # being replaced, or put aside: what runs goes on
+        if version != deployment:
+            fields = {"version": version.version}
+            _log.info("the deployment is another one now; ending", extra={"event": "upgraded", "fields": fields})
+            stop.set()
 
-    @property
-    def public(self) -> PublicData:
-        return public_data(self.home, self.ledger)
-
-    def hurry(self) -> None:
-        """Have a block made on a chain that makes none unless somebody sends something."""
-        if is_development(self.ledger.deployment.chain_id):
-            self.ledger.endpoint.call("evm_mine")
+    return look
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,24 +143,14 @@ class _Door:
     routes: dict[str, Callable[[Any], Any]]
 
 
+def _nothing() -> None:
+    """Nothing to be ended."""
+
+
 def _provider(
-    place: _Place, terms: Terms, announce: str, at: _Door
+    place: roles.Place, terms: Terms, announce: str, at: _Door
 ) -> tuple[dict[str, Stepper], Callable[[], None], str]:
-    native = EvmArtifacts(place.ledger, place.keyring).has_native
-    signer, domain = place.keyring.signer(place.name), place.ledger.domain
-    seals = SealKeys(place.home.seals(place.name), signer.address, signer.sign, domain)
-    desk = QuoteDesk(place.ledger, place.journal, signer.address, signer.sign, terms)
-    provider = Provider(
-        place.ledger,
-        place.journal,
-        place.public,
-        place.outbox,
-        terms,
-        native=native,
-        seals=seals,
-        desk=desk,
-        hurry=place.hurry,
-    )
+    provider = roles.provider(place, terms)
     remembered = place.journal.cursor("door") or {"port": 0}
     try:
         port = at.port or remembered["port"]
@@ -191,47 +169,3 @@ def _provider(
         door_file(place.home, place.name).unlink(missing_ok=True)
 
     return {place.name: provider}, close, door.url
-
-
-def _challenger(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
-    challenger = Challenger(place.ledger, place.journal, place.public, place.outbox)
-    accuser = Accuser(place.ledger, place.journal, place.public, place.outbox)
-    return {"challenger": challenger, "accuser": accuser}, lambda: None
-
-
-def _replica(place: _Place, tickets: int) -> tuple[dict[str, Stepper], Callable[[], None]]:
-    """With a challenger: where it disagrees, it shows why."""
-    replica = Replica(place.ledger, place.journal, place.public, place.outbox)
-    replica.join(tickets)
-    return {place.name: replica, **_challenger(place)[0]}, lambda: None
-
-
-def _keeper(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
-    signer = place.keyring.signer(place.name)
-    log = TransparencyLog(place.home.open_log(exclusive=True), log_signers(place.home))
-    anchors = EvmAnchors(place.ledger, log_id(signer.address), signer)
-    try:
-        check_newest(log, anchors.anchors())
-    except StorageError:
-        log.close()
-        raise
-    write_file(place.home.log_owner, to_hex(signer.address).encode())
-    keeper = Keeper(place.ledger, place.journal, place.outbox)
-    depth = record_depth(development=is_development(place.ledger.deployment.chain_id))
-    recorder = Recorder(
-        place.ledger,
-        place.journal,
-        place.public,
-        log,
-        anchor=anchors.anchor,
-        depth=depth,
-        requests=Spool(place.home.erasures),
-    )
-    return {place.name: keeper, "recorder": recorder}, log.close
-
-
-def _steward(place: _Place) -> tuple[dict[str, Stepper], Callable[[], None]]:
-    network = place.connect()
-    account = network.keyring.signer(place.name).address
-    node = StewardNode(place.ledger, place.journal, network.stewards, account)
-    return {place.name: node}, network.close
