@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,9 @@ from concordat.primitives.units import usd
 from concordat.protocol.evidence import Native
 from concordat.testing.small import small_model
 
+_LIMIT = sys.getrecursionlimit()
 agent0 = pytest.importorskip("agent0_sdk", reason="agent0-sdk is not installed (pip install concordat[dev])")
+sys.setrecursionlimit(_LIMIT)  # the package lifts it a hundredfold, and deeply nested JSON then ends the process
 pytestmark = pytest.mark.chain
 ROW = {"income": 5200, "debt": 900, "age": 44, "years": 3}
 

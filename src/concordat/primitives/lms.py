@@ -1,9 +1,9 @@
 """LMS, a stateful hash-based signature: LMS_SHA256_M24 over LMOTS_SHA256_N24_W4.
 
 A key of height h signs 2^h messages, each under an index of its own. **Two messages under one index give the key
-away**; nothing here can know what was signed before, so whoever calls :meth:`LmsKey.sign` has reserved the index durably
-(`concordat.storage.indices`). Everything is derived from one seed: the same index and message always give the same
-bytes.
+away**; nothing here can know what was signed before, so whoever calls :meth:`LmsKey.sign` has reserved the index
+durably (`concordat.storage.indices`). Everything is derived from one seed: the same index and message always give the
+same bytes.
 
 Whoever signs may choose the randomizer. :meth:`LmsKey.sign` tries some thousand and keeps the one whose signature is
 the cheapest to verify: the verifier walks 51 chains to their ends, and walks less if the digest has large digits. The
