@@ -61,6 +61,7 @@ class QuoteDesk:
         price = Amount(terms.price * runs)
         advance = (runs - 1) * terms.price
         refusals = [
+            (request.bond >> 96 or request.window >> 32, "BadTerms", "A number of the request does not fit an order."),
             (plan is None, "NotInPolicy", "No evidence this provider can give satisfies the policy."),
             (request.bond > terms.bond_limit, "BondTooHigh", f"The bond {request.bond} is above {terms.bond_limit}."),
             (request.window > terms.window_limit, "WindowTooLong", f"The window {request.window} s is too long."),
