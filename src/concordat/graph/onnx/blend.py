@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from concordat.graph.builder import Ref
+from concordat.graph.elements import ElementType
 from concordat.graph.onnx.demand import is_image
 from concordat.graph.onnx.images import NO_MARGIN, Frame, Shape, body, channels_last, narrow_image, surrounded
 from concordat.graph.onnx.layout import matrix
@@ -20,7 +21,9 @@ from concordat.graph.onnx.windows import as_image
 if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
-__all__ = ["blend_images", "gate_channels", "gates_channels", "same_images"]
+__all__ = [
+    "Target", "blend_images", "blended", "blended_images", "gate_channels", "gates_channels", "same_images",
+]  # fmt: skip
 
 
 def same_images(lowering: Lowering, node: OnnxNode) -> bool:
@@ -41,14 +44,41 @@ def gates_channels(lowering: Lowering, node: OnnxNode) -> int | None:
     return None
 
 
+class Target(NamedTuple):
+    """What integers a result is stored in."""
+
+    unit: float
+    """What one is worth."""
+    clamp: tuple[int, int]
+    """Least and greatest."""
+    kind: ElementType
+    """How it is stored."""
+
+
 def blend_images(lowering: Lowering, node: OnnxNode, views: list[View], sign: int | None) -> RegionView:
     """``a + sign * b`` of two images, or their product if there is no sign."""
-    a, b = (narrow_image(lowering, view, name) for view, name in zip(views, node.inputs, strict=True))
+    pair = [narrow_image(lowering, view, name) for view, name in zip(views, node.inputs, strict=True)]
     shape = Shape(*as_image(lowering.row_shape(node.outputs[0])))
+    return blended_images(lowering, pair, shape, sign, _target(lowering, node.outputs[0]))
+
+
+def _target(lowering: Lowering, name: str) -> Target:
+    kind = lowering.precision.activations
+    unit = lowering.reach(name) * HEADROOM[kind] / kind.maximum
+    return Target(unit, (-kind.maximum, kind.maximum), kind)
+
+
+def blended_images(
+    lowering: Lowering, pair: list[RegionView], shape: Shape, sign: int | None, target: Target
+) -> RegionView:
+    """The same for narrow images of one shape, in the integers of a target."""
+    a, b = pair
     (x, first), (y, second) = body(lowering, a, shape), body(lowering, b, shape)
     if first != second:
         x, y, first = _lines_only(lowering, a, b, shape)
-    return _blended(lowering, node, (x, y), (a, b), first, sign)
+    return surrounded(
+        lowering, first, target.kind, target.unit, lambda: blended(lowering, (x, y), (a, b), sign, target)
+    )
 
 
 def _lines_only(lowering: Lowering, a: RegionView, b: RegionView, shape: Shape) -> tuple[Ref, Ref, Frame]:
@@ -65,31 +95,43 @@ def gate_channels(lowering: Lowering, node: OnnxNode, views: list[View], place: 
     shape = Shape(*as_image(lowering.row_shape(node.outputs[0])))
     row, frame = body(lowering, image, shape)
     pixels = row.reshape(frame.length // shape.channels, shape.channels)
-    return _blended(
-        lowering, node, (pixels, matrix(lowering.builder, gate, 1, shape.channels)), (image, gate), frame, None
+    gates = matrix(lowering.builder, gate, 1, shape.channels)
+    target = _target(lowering, node.outputs[0])
+    return surrounded(
+        lowering,
+        frame,
+        target.kind,
+        target.unit,
+        lambda: blended(lowering, (pixels, gates), (image, gate), None, target),
     )
 
 
-def _blended(
+def blended(
     lowering: Lowering,
-    node: OnnxNode,
     rows: tuple[Ref, Ref],
     views: tuple[RegionView, RegionView],
-    frame: Frame,
     sign: int | None,
-) -> RegionView:
-    kind, (x, y) = lowering.precision.activations, rows
-    unit = lowering.reach(node.outputs[0]) * HEADROOM[kind] / kind.maximum
+    target: Target,
+) -> Ref:
+    """``x + sign * y`` of two narrow tensors, or their product if there is no sign, element by element.
+
+    Parameters
+    ----------
+    lowering : Lowering
+    rows : tuple of Ref
+        Their integers.
+    views : tuple of RegionView
+        What those are worth: each has one scale, and zero is worth zero.
+    sign : int or None
+    target : Target
+    """
+    x, y = rows
     scales = np.array([float(view.scale[0]) for view in views])
-    ends = {"lo": -kind.maximum, "hi": kind.maximum, "out_type": kind}
+    ends = {"lo": target.clamp[0], "hi": target.clamp[1], "out_type": target.kind}
     magnitude = max(x.interval.magnitude, y.interval.magnitude)
-
-    def blended() -> Ref:
-        if sign is None:
-            ratio, _, shift = fixed_point(magnitude * magnitude, scales.prod(keepdims=True) / unit, np.zeros(1))
-            return lowering.builder.affine(x, b=y, m0=int(ratio[0]), shift=shift, **ends)  # type: ignore[arg-type]
-        ratios, _, shift = fixed_point(2 * magnitude, scales / unit, np.zeros(1))
-        m0, m1 = int(ratios[0]), sign * int(ratios[1])
-        return lowering.builder.affine(x, m0=m0, c=y, m1=m1, shift=shift, **ends)  # type: ignore[arg-type]
-
-    return surrounded(lowering, frame, kind, unit, blended)
+    if sign is None:
+        ratio, _, shift = fixed_point(magnitude * magnitude, scales.prod(keepdims=True) / target.unit, np.zeros(1))
+        return lowering.builder.affine(x, b=y, m0=int(ratio[0]), shift=shift, **ends)  # type: ignore[arg-type]
+    ratios, _, shift = fixed_point(2 * magnitude, scales / target.unit, np.zeros(1))
+    m0, m1 = int(ratios[0]), sign * int(ratios[1])
+    return lowering.builder.affine(x, m0=m0, c=y, m1=m1, shift=shift, **ends)  # type: ignore[arg-type]

@@ -22,14 +22,18 @@ __all__ = ["fold_constants", "of_constants"]
 
 def fold_constants(model: OnnxModel) -> OnnxModel:
     """The model without operators that depend on constants only."""
-    constants, nodes = dict(model.constants), []
+    constants, nodes, steps = dict(model.constants), [], dict(model.steps)
     for node in model.nodes:
         found = _folded(node, constants)
         if found is None:
             nodes.append(node)
         else:
             constants.update({name: array for name, array in zip(node.outputs, found, strict=False) if name})
-    return replace(model, nodes=tuple(nodes), constants=constants)
+            if node.op == "DequantizeLinear":
+                steps[node.outputs[0]] = constants[node.inputs[1]]
+            elif node.op in _STILL and steps.get(node.inputs[0], np.zeros(0)).size == 1:
+                steps[node.outputs[0]] = steps[node.inputs[0]]
+    return replace(model, nodes=tuple(nodes), constants=constants, steps=steps)
 
 
 def _folded(node: OnnxNode, constants: Mapping[str, Array]) -> Sequence[Array] | None:
@@ -76,6 +80,8 @@ def _unsqueeze(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
     return [np.expand_dims(inputs[0], _axes(node, inputs) or ())]
 
 
+_STILL = ("Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+"""Operators that leave every number as it is."""
 _MOVES: dict[str, Callable[[OnnxNode, Sequence[Array]], list[Array]]] = {
     "Reshape": _reshape,
     "Slice": lambda node, inputs: cut(node, inputs, inputs[0]),

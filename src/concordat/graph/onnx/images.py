@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
 __all__ = [
-    "NO_MARGIN", "Frame", "Shape", "body", "channels_last", "frame_of", "is_narrow", "narrow_image", "surrounded",
-    "write_image", "zeros",
+    "NO_MARGIN", "Frame", "Shape", "body", "channels_last", "frame_of", "is_narrow", "is_uniform", "narrow_image",
+    "surrounded", "write_image", "zeros",
 ]  # fmt: skip
 
 
@@ -95,10 +95,15 @@ def channels_last(shape: Shape) -> Places:
     return np.arange(math.prod(shape)).reshape(shape).transpose(1, 2, 0).ravel()
 
 
+def is_uniform(view: RegionView) -> bool:
+    """Whether integers have at most 16 bits, one scale above zero, and one offset."""
+    uniform = bool((view.scale == view.scale[0]).all() and (view.offset == view.offset[0]).all())
+    return view.region.type <= ElementType.I16 and uniform and bool(view.scale[0] > 0)
+
+
 def is_narrow(view: RegionView) -> bool:
     """Whether integers have at most 16 bits, one scale above zero, and zero is worth zero."""
-    uniform = bool((view.scale == view.scale[0]).all()) and view.scale[0] > 0
-    return view.region.type <= ElementType.I16 and uniform and not view.offset.any()
+    return is_uniform(view) and not view.offset[0]
 
 
 def frame_of(lowering: Lowering, view: RegionView, shape: Shape) -> Frame | None:

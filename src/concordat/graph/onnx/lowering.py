@@ -65,8 +65,6 @@ class Lowering:
     """Elements that are zero, by type."""
     margins: dict[str, Margin] | None = None
     """Zeros that are wanted around images, once they are known."""
-    grids: dict[str, Floats] = field(default_factory=dict)
-    """Constants that the file itself quantises, and their steps."""
 
     def __post_init__(self) -> None:
         width = sum(column.count for column in self.plan.columns)

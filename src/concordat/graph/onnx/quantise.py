@@ -152,7 +152,7 @@ def weight_steps(lowering: Lowering, name: str, weights: Floats, magnitude: int 
         Greatest magnitude of what they are multiplied with: steps are a little coarser where sums then fit 32 bits.
     """
     flat = weights.reshape(len(weights), -1)
-    known = lowering.grids.get(name)
+    known = lowering.model.steps.get(name)
     if known is not None and known.size in (1, len(flat)):
         unit = np.broadcast_to(known.ravel(), (len(flat),)).astype(np.float64)
     else:
@@ -199,7 +199,7 @@ def least_share(lowering: Lowering) -> float:
     return 1 / 16 if rows >= _MANY_ROWS else 1 / 2
 
 
-def dense(lowering: Lowering, view: RegionView, weights: Floats, bias: Floats) -> RegionView:
+def dense(lowering: Lowering, view: RegionView, weights: Floats, bias: Floats, name: str = "") -> RegionView:
     """``view @ weights + bias``, exact in the quantised weights.
 
     Parameters
@@ -209,9 +209,18 @@ def dense(lowering: Lowering, view: RegionView, weights: Floats, bias: Floats) -
         Narrow integers, n of them.
     weights : array, shape (n, m)
     bias : array, shape (m,)
+    name : str
+        The constant that the weights come from; if the file quantises it, its own steps are kept.
     """
     if weights.shape[0] != view.n:
         raise ModelError(f"A row of {view.n} meets weights of {weights.shape[0]} rows.", code="BadShape")
+    if name in lowering.model.steps and (view.scale == view.scale[0]).all():
+        steps, unit = weight_steps(lowering, name, weights.T)
+        whole = np.zeros((len(steps), view.region.size), dtype=np.int64)
+        np.add.at(whole.T, view.index, steps.T)
+        return RegionView.of(
+            lowering.builder.matmul(view.region, whole), unit * view.scale[0], bias + view.offset @ weights
+        )
     spread = np.zeros((view.region.size, weights.shape[1]))
     np.add.at(spread, view.index, weights * view.scale[:, None])
     largest = np.abs(spread).max(axis=0)

@@ -55,6 +55,8 @@ _FLATTENING = ("LogSoftmax", "Softmax")
 """Operators that ran over all axes from their own on, before opset 13."""
 _LOOK_IT_UP = "The guide docs/guides/models.md lists what has an integer form; onnx.checker.check_model finds damage."
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
+_OTHERS = ("QGemm", "QLinearAdd", "QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearMul")
+"""Operators of com.microsoft, as onnxruntime's quantiser writes them."""
 _KINDS: dict[int, str] = {
     onnx.TensorProto.FLOAT: "float32",
     onnx.TensorProto.DOUBLE: "float64",
@@ -122,6 +124,8 @@ class OnnxModel:
     """In order of execution."""
     constants: Mapping[str, Array] = field(repr=False)
     """Initialisers by name."""
+    steps: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    """What one step of a constant is worth that the file itself quantises (one number, or one per channel)."""
 
 
 def read_onnx(data: bytes) -> OnnxModel:
@@ -193,11 +197,11 @@ def _check_opsets(model: onnx.ModelProto) -> int:
         domain = "" if opset.domain == "ai.onnx" else opset.domain
         versions[domain] = max(opset.version, versions.get(domain, 0))
     for node in model.graph.node:
-        if node.domain not in _DOMAINS:
+        if node.domain not in _DOMAINS and not (node.domain == "com.microsoft" and node.op_type in _OTHERS):
             raise ModelError(
                 f"{node.op_type} {node.name!r} is of the domain {node.domain[:80]!r}.",
                 code="UnsupportedOperator",
-                hint="Only ai.onnx and ai.onnx.ml operators are known.",
+                hint=f"Only ai.onnx and ai.onnx.ml operators are known, and {', '.join(_OTHERS)} of com.microsoft.",
                 op=node.op_type,
             )
         domain = "" if node.domain == "ai.onnx" else node.domain

@@ -15,6 +15,7 @@ from concordat.graph.onnx.gates import hard_gates, pads_in_kernels
 from concordat.graph.onnx.operators import INTERNAL
 from concordat.graph.onnx.patterns import finite, known_patterns
 from concordat.graph.onnx.reader import OnnxModel, OnnxNode
+from concordat.graph.onnx.steps import steps_kept
 
 __all__ = ["rewrite"]
 
@@ -52,7 +53,7 @@ def rewrite(model: OnnxModel) -> OnnxModel:
         else:
             kept.append(node)
     plain = finite(replace(model, nodes=tuple(reversed(kept)), constants=constants))
-    return batch_first(fuse_curves(known_patterns(pads_in_kernels(hard_gates(plain)))))
+    return batch_first(fuse_curves(known_patterns(pads_in_kernels(hard_gates(steps_kept(plain))))))
 
 
 def _constant(node: OnnxNode) -> Array:

@@ -56,7 +56,9 @@ def _rows_times_constant(
 ) -> RegionView:
     view = lowering.numbers(node, value)
     if math.prod(shape[:-1]) == 1:
-        return dense(lowering, narrow(lowering, view, node.inputs[0]), weights, np.zeros(weights.shape[1]))
+        return dense(
+            lowering, narrow(lowering, view, node.inputs[0]), weights, np.zeros(weights.shape[1]), node.inputs[1]
+        )
     rows = narrow_rows(lowering, view, node.inputs[0], shape[-1])
     return dense_rows(lowering, rows, weights, np.zeros(weights.shape[1]))
 
@@ -115,14 +117,15 @@ def _gemm(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
 
 
 def _lower_gemm(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    weights = _constant(node, values[1]) * float(node.attributes.get("alpha", 1.0))
+    alpha = float(node.attributes.get("alpha", 1.0))
+    weights = _constant(node, values[1]) * alpha
     weights = weights.T if node.attributes.get("transB", 0) else weights
     bias = np.zeros(weights.shape[1])
     if len(values) > 2 and node.inputs[2]:
         constant = _constant(node, values[2]) * float(node.attributes.get("beta", 1.0))
         bias = bias + constant.reshape(-1)
     view = narrow(lowering, lowering.numbers(node, values[0]), node.inputs[0])
-    return [dense(lowering, view, weights, bias)]
+    return [dense(lowering, view, weights, bias, "" if alpha != 1.0 else node.inputs[1])]
 
 
 def _coefficients(node: OnnxNode, columns: int) -> tuple[Array, Array]:

@@ -11,9 +11,10 @@ import numpy as np
 from concordat.graph.builder import Ref
 from concordat.graph.onnx.constants import MAX_ROW_ELEMENTS, Array
 from concordat.graph.onnx.elementwise import row_wise
-from concordat.graph.onnx.images import Shape, narrow_image
+from concordat.graph.onnx.images import Shape, is_uniform, narrow_image
 from concordat.graph.onnx.operators.registry import Evaluate, Lower, Operator
 from concordat.graph.onnx.patches import gathered, nearest_taps, tap_indexes
+from concordat.graph.onnx.quantise import as_region
 from concordat.graph.onnx.reader import OnnxNode
 from concordat.graph.onnx.views import Places, RegionView, Value
 from concordat.graph.onnx.windows import Windows, as_image, windows_of
@@ -72,7 +73,8 @@ def _divisors(node: OnnxNode, windows: Windows) -> Array:
 def _lower_max_pool(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
     if len(node.outputs) > 1 and node.outputs[1]:
         raise node.refuse("places of the greatest elements have no integer form", code="UnsupportedOperator")
-    view = narrow_image(lowering, lowering.numbers(node, values[0]), node.inputs[0])
+    view = as_region(lowering, lowering.numbers(node, values[0]))
+    view = view if is_uniform(view) else narrow_image(lowering, view, node.inputs[0])
     shape = Shape(*as_image(lowering.row_shape(node.inputs[0])))
     windows = pooled_windows(node, lowering.row_shape(node.inputs[0]))
     positive = view.region.interval.low >= 0  # then the zeros around an image are never greater
@@ -90,7 +92,7 @@ def _seen(lowering: Lowering, view: RegionView, taps: Places) -> Ref:
 def _pooled(view: RegionView, rows: Ref, reduce: Callable[[Ref], Ref], shape: Shape, windows: Windows) -> RegionView:
     found = reduce(rows)
     stored = np.arange(found.size).reshape(*windows.count, shape.channels).transpose(2, 0, 1)
-    return RegionView.of(found.reshape(1, found.size), view.scale[0]).take(stored)
+    return RegionView.of(found.reshape(1, found.size), view.scale[0], view.offset[0]).take(stored)
 
 
 def window_sums(lowering: Lowering, node: OnnxNode, view: RegionView) -> tuple[RegionView, Array]:
