@@ -200,3 +200,32 @@ def test_deploy_verify_tells_the_deployment_from_a_tampered_one(home: Path, tmp_
     assert {(c["contract"], c["check"]) for c in data["checks"] if c["verdict"] == "fail"} == {
         ("Market", check) for check in ("constructor", "creation", "shares")
     }
+
+
+def test_upgrade_under_running_nodes_ends_open_orders_and_serves_new_ones(home: Path) -> None:
+    url = str(running_url(Home(home)))
+    with connect_home(Home(home), url) as network:
+        model = network.registry.publish(small_model(), signer="lender")
+        placed = network.orders.place(model, ROW, pay=cd.usd("0.50"), evidence=cd.FraudProvable())
+        placed.wait("delivered", timeout=120)
+        market = network.ledger.domain.market
+    code, data = ask(home, "deploy", "upgrade", "--move-time", "1800")
+    assert (code, data["version"], data["earlier"][0]["market"]) == (0, 2, to_hex(market))
+    for node in NODES:
+        until(
+            lambda node=node: any(line.get("version") == 2 for line in lines(home, node) if line["event"] == "started")
+        )
+    assert ask(home, "deploy", "verify")[0] == 0
+    with connect_home(Home(home), url) as network:
+        fresh = network.orders.place(network.registry.model(model.id), ROW, pay=cd.usd("0.50"))
+        assert fresh.wait("recorded", timeout=120).bundle.domain.market != market
+        assert [version["open"] for version in ask(home, "deploy", "versions")[1]] == [0, 1]
+        old = network.orders.get(placed.id)
+        old.release()
+        decision = old.wait("recorded", timeout=120)
+        assert decision.bundle.domain.market == market
+        trust = network.records.trust_root()
+        assert cd.verify(decision.bundle, trust, endpoint_facts=network.records.facts(decision.bundle)).ok
+        assert cd.verify(fresh.decision().bundle, trust).ok
+    assert ask(home, "deploy", "retire", "1")[0] == 0
+    assert [version["served"] for version in ask(home, "deploy", "versions")[1]] == [True, False]

@@ -48,6 +48,7 @@ class WatchedNode:
         self, role: str, name: str, ledger: EvmLedger, journal: Journal, account: Address, *, stake: int = 0
     ) -> None:
         self._role, self._name, self._address = role, name, account
+        self._version = ledger.deployment.version
         self._pulse = Pulse()
         lookout = Lookout(lambda: chain_sight(ledger, account), journal)
         self.metrics = Metrics(lookout).attach()
@@ -70,7 +71,7 @@ class WatchedNode:
             url = self._door.url
         self._status = status_file(home, self._name)
         write_file(self._status, json.dumps({"role": self._role, "url": url}, sort_keys=True).encode())
-        fields = {"address": to_hex(self._address)}
+        fields = {"address": to_hex(self._address), "version": self._version}
         _log.info(
             "%s %s is %s, door %s",
             self._role,
