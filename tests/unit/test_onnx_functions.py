@@ -241,7 +241,7 @@ def test_standardisation_of_any_rows_keeps_its_bound() -> None:
     results = (run_outputs(builder.build(found.region), steps) * found.scale[0]).reshape(x.shape)
     centred = x - x.mean(axis=2, keepdims=True)
     deviation = np.sqrt(np.square(centred).mean(axis=2, keepdims=True) + 1e-5)
-    bound = 2.0**-21 * np.abs(centred).max() / deviation + 2e-6 * np.abs(centred / deviation) + 2.0**-26
+    bound = 2.0**-24 * np.abs(centred).max() / deviation + 2e-6 * np.abs(centred / deviation) + 2.0**-26
     assert (np.abs(results - centred / deviation) <= bound).all()
 
 

@@ -1,8 +1,9 @@
 """Rows less their mean, over their standard deviation: the middle of every layer normalisation.
 
-With rows of D numbers in units u, ``c = D * x - sum(x)`` is exact; rounded to 22 bits it is summed up in squares, and
+With rows of D numbers in units u, ``c = D * x - sum(x)`` is exact; rounded to 25 bits it is summed up in squares, and
 the root of the variance is inverted in its last two octaves (`concordat.graph.onnx.functions.power`). The result is
-off by at most ``2**-20`` of its reach for the rounding of c, and relatively by ``2e-6`` for the root.
+off by at most ``2**-24`` of the greatest deviation, over the row's own, for the rounding of c, and relatively by
+``2e-6`` for the root.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["standardise"]
 
-_CENTRED = 1 << 22
+_CENTRED = 25
+_SQUARES = 60
 _ROOT = 1 << 36
 _FACTORS = 1 << 29
 _ABOVE = 4.0
@@ -65,9 +67,10 @@ def standardise(lowering: Lowering, view: RegionView, sample: Floats, epsilon: f
 
 
 def _centred(lowering: Lowering, table: Ref, unit: float, reach: float) -> RegionView:
-    """Each element less its row's mean, 22 bits."""
+    """Each element less its row's mean, 25 bits (fewer in rows of more than 1,024)."""
     builder = lowering.builder
-    wanted = 2.0 * max(reach, unit) / _CENTRED
+    limit = 1 << min(_CENTRED, (_SQUARES - (table.cols - 1).bit_length()) // 2)  # the squares' sum stays below 2**60
+    wanted = 2.0 * max(reach, unit) / limit
     ratio = unit / (table.cols * wanted)
     shift = int(np.clip(np.floor(np.log2(_FACTORS / (table.cols * ratio))), 0, 62))
     factor = max(round(ratio * 2.0**shift), 1)
@@ -77,8 +80,8 @@ def _centred(lowering: Lowering, table: Ref, unit: float, reach: float) -> Regio
         c=builder.sum(table),
         m1=-factor,
         shift=shift,
-        lo=-_CENTRED,
-        hi=_CENTRED,
+        lo=-limit,
+        hi=limit,
     )
     return RegionView.of(centred.reshape(1, table.size), unit * 2.0**shift / (table.cols * factor))
 
