@@ -142,12 +142,16 @@ def test_provider_of_two_kinds_of_key_needs_both(scene: Scene) -> None:
 
 
 def test_cancellation_by_a_contract_account_is_signed_without_a_transaction(scene: Scene) -> None:
-    provider = scene.account(SlhDsaSigner(scene.slh_dsa, SLH_DSA))
+    quantum, plain = SlhDsaSigner(scene.slh_dsa, SLH_DSA), AddressSigner(scene.stranger)
+    both = scene.account(quantum, plain)
+    provider = ContractAccount(scene.ledger.endpoint, both.address, [plain], scene.relayer)
+    scene.ledger.add(provider)
     scene.ledger.send(Deposit(amount=usd(20)), sender=provider.address)
     order, funding = scene.offer(provider.address)
     scene.ledger.send(Accept(order=order, funding=funding), sender=provider.address)
     digest = cancel_digest(order_id(order, scene.ledger.domain), scene.ledger.domain)
-    message = Cancel(order=order, client_signature=scene.client.sign(digest), provider_signature=provider.sign(digest))
+    signature = ContractAccount(scene.ledger.endpoint, both.address, [quantum], scene.relayer).sign(digest)
+    message = Cancel(order=order, client_signature=scene.client.sign(digest), provider_signature=signature)
     scene.ledger.send(message, sender=scene.stranger.address)
     assert scene.status(order) is OrderStatus.CANCELLED
 
