@@ -73,7 +73,7 @@ def show(name: str | None) -> None:
 @account.command()
 @click.option("--rotate", metavar="PROVIDER", help="Give a provider of this home a fresh key; stop it before.")
 @command_errors
-def keys(rotate: str | None) -> None:
+def seals(rotate: str | None) -> None:
     """Keys that private orders need: to which clients seal for providers of this home, and those of subjects."""
     context = click.get_current_context()
     settings = context.find_object(Settings) or Settings()
