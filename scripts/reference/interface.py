@@ -26,7 +26,8 @@ EXIT_CODES = {
     1: "A check failed, a decision is missing from the log, or what was asked for was refused or could not be carried "
     "out (protocol, chain, storage).",
     2: "The call cannot be carried out as written: wrong usage, input, setting, file.",
-    3: "`verify` only: consistent, but something required was not checked (no trust file, evidence not checked, …).",
+    3: "`verify`: consistent, but something required was not checked (no trust file, evidence not checked, …). "
+    "`deploy verify`: nothing is wrong, but something could not be checked.",
     130: "Stopped with Ctrl-C.",
 }
 """Every exit code of the command line."""

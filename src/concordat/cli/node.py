@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import click
 from concordat.chain.deployment import Deployment
 from concordat.cli import roles
 from concordat.cli.connect import chain_url, connect
-from concordat.cli.output import command_errors
+from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.connect import evm_ledger
 from concordat.client.directory import Directory
@@ -22,6 +23,7 @@ from concordat.client.evm import is_development, top_up_stake
 from concordat.client.home import Home
 from concordat.node.embedded import STAKE, TICKETS
 from concordat.node.operations.logs import FORMATS, say_on
+from concordat.node.operations.stores import ask_nodes
 from concordat.node.operations.watched import WatchedNode
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper, door_file, open_door, run_steps
@@ -111,6 +113,22 @@ def run(
         watched.close()
         close()
         journal.close()
+
+
+@node.command()
+@click.argument("name", required=False)
+@command_errors
+def status(name: str | None) -> None:
+    """Whether the home's nodes are ready, or the one called NAME; ends with 1 if one is not."""
+    context = click.get_current_context()
+    found = ask_nodes((context.find_object(Settings) or Settings()).place)
+    if name is not None:
+        found = {name: found.get(name, "it does not run")}
+    rows = [(node, why or "ready") for node, why in found.items()]
+    speaker = speaker_of(context)
+    speaker.result(dict(rows), lambda: speaker.table("Nodes", ("node", ""), rows))
+    if not found or any(found.values()):
+        sys.exit(1)
 
 
 def _until_upgraded(home: Home, deployment: Deployment, stop: threading.Event) -> Callable[[], None]:

@@ -16,7 +16,7 @@ __all__ = ["FIELDS", "FORMATS", "JsonLines", "say_on"]
 
 FORMATS = ("text", "json")
 """Forms of the log."""
-FIELDS = ("order", "tx", "action", "gas", "block", "blocks", "code", "feed", "kind", "port", "address", "version")
+FIELDS = ("order", "tx", "action", "gas", "block", "blocks", "code", "feed", "kind", "address", "version")
 """What a line may say besides time, level, role, node, event and message."""
 ROOT = "concordat"
 """Logger above all of ours."""

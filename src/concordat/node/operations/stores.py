@@ -11,6 +11,7 @@ from urllib.request import urlopen
 from concordat.chain.ledger import EvmLedger
 from concordat.client.connect import log_reader
 from concordat.client.evm import EvmAnchors, log_id
+from concordat.client.home import Home
 from concordat.node.operations.restored import check_newest
 from concordat.node.operations.symptoms import Patient, Symptom, fine, sick, suspect, unseen
 from concordat.primitives.encoding import from_hex
@@ -18,7 +19,7 @@ from concordat.primitives.units import Address
 from concordat.storage.journal import SCHEMA
 from concordat.storage.sql.open import open_database
 
-__all__ = ["anchors", "databases", "journals", "log", "nodes"]
+__all__ = ["anchors", "ask_nodes", "databases", "journals", "log", "nodes"]
 
 ASK_SECONDS = 5.0
 """How long a node may take to say how it is."""
@@ -94,14 +95,17 @@ def anchors(patient: Patient) -> Symptom:
 
 def nodes(patient: Patient) -> Symptom:
     """Whether the home's running nodes are ready."""
-    status = {path.parent.name: path for path in sorted(patient.home.path.glob("nodes/*/status.json"))}
-    if not status:
+    found = ask_nodes(patient.home)
+    if not found:
         return unseen("No node of this home runs.")
-    missing = {name: said for name, path in status.items() if (said := _unready(path))}
-    if missing:
-        said = "; ".join(f"{name}: {why}" for name, why in missing.items())
-        return sick(f"Not ready: {said}.", "Look at the node's log, and at its /ready.")
-    return fine(f"{', '.join(status)}: ready.")
+    if missing := "; ".join(f"{name}: {why}" for name, why in found.items() if why):
+        return sick(f"Not ready: {missing}.", "Look at the node's log, and at its /ready.")
+    return fine(f"{', '.join(found)}: ready.")
+
+
+def ask_nodes(home: Home) -> dict[str, str]:
+    """Why each running node of a home is not ready; empty where it is."""
+    return {path.parent.name: _unready(path) for path in sorted(home.path.glob("nodes/*/status.json"))}
 
 
 def _unready(path: Path) -> str:
