@@ -19,6 +19,7 @@ from concordat.cli.index import index
 from concordat.cli.node import node
 from concordat.cli.order import order
 from concordat.cli.output import command_errors
+from concordat.cli.pool import pool
 from concordat.cli.record import record
 from concordat.cli.reputation import reputation
 from concordat.cli.settings import load_settings
@@ -92,6 +93,7 @@ for command in (
     index,
     node,
     order,
+    pool,
     record,
     reputation,
     standards,

@@ -3,7 +3,7 @@
 The provider seals his result before anybody is drawn, and delivers it when all who were drawn have committed to
 theirs; so neither can a provider look at the draw before he chooses what to say, nor a replica at the result. A
 majority decides nothing: one who disagrees holds the evidence back until the order ends by the ordinary rules. The
-rules in words: docs/explain/orders-and-disputes.md §4. The contract twin is ``contracts/src/court/Replication.sol``.
+rules in words: docs/explain/orders-and-disputes.md §5. The contract twin is ``contracts/src/court/Replication.sol``.
 
 Invariants
 ----------
