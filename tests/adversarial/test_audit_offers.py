@@ -109,7 +109,7 @@ def test_output_that_no_submission_carries_is_delivered_by_its_trace_root(stand:
     offer = make_offer(stand.chain.ledger, CLIENT, stand.provider.address, model, salt=1)
     result = stand.provider.work(offer)
     assert result.output == result.trace_root
-    shown = stand.public.output(result.trace_root, model.id)
+    shown = stand.public.answers.get(result.trace_root, model.id)
     assert b"".join(shown.words) == run(graph, offer.opening.words).output
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from concordat.chain.anvil import AnvilNode
+from concordat.client.erasure import open_subjects
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.memory import MemoryChain
@@ -87,7 +88,7 @@ def needles(clinic: Any, placed: PlacedOrder) -> list[Needle]:
     home: Home = clinic.home
     opening, reply = placed.offer.opening, placed.reply
     assert reply is not None
-    keys = home.open_subjects()
+    keys = open_subjects(home)
     handle = keys.handle(SUBJECT)
     decision = placed.decision()
     salts = from_wire(RecordSalts, clinic.market.recorder.journal.item("decision", to_hex(placed.id))[1]["salts"])
@@ -273,7 +274,9 @@ def test_subject_of_an_open_order_and_unknown_subject_are_not_erased(clinic: Cli
         clinic.network.records.erase("nobody")
     assert unknown.value.code == "UnknownSubject"
     with pytest.raises(PolicyError):
-        clinic.network.orders.place(small_model(native=False).id, ROW, pay=usd("0.50"), subject=SUBJECT, evidence=FraudProvable())
+        clinic.network.orders.place(
+            small_model(native=False).id, ROW, pay=usd("0.50"), subject=SUBJECT, evidence=FraudProvable()
+        )
 
 
 def test_attack_erasure_that_is_not_the_clients_is_not_heard(clinic: Clinic) -> None:
@@ -284,7 +287,7 @@ def test_attack_erasure_that_is_not_the_clients_is_not_heard(clinic: Clinic) -> 
     clinic.market.recorder._gravedigger._requests.ask({"order": "nonsense"})
     clinic.market.settle()
     assert clinic.network.records.tombstone(placed.id) is None
-    assert not list((clinic.home.erasures).iterdir())
+    assert not list((clinic.home.path / "erasures").iterdir())
     link = clinic.network.providers()[0]
     with pytest.raises(OrderError) as caught:
         link.erase(Erasure(order=placed.id, signature=forged))

@@ -13,13 +13,13 @@ from concordat.client.memory import MemoryChain
 from concordat.client.model import Model
 from concordat.client.orders import PlacedOrder
 from concordat.client.private import PrivateOffer
-from concordat.client.public import PublicData
+from concordat.client.public import Answers
 from concordat.graph.builder import GraphBuilder
 from concordat.graph.elements import ElementType
 from concordat.graph.execute import run
 from concordat.node.embedded import EmbeddedMarket
 from concordat.node.provider import Provider, Terms
-from concordat.node.seals import SealKeys
+from concordat.node.seals import SealKeys, seal_file
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import DisputeError, OrderError, PolicyError, VerificationError
 from concordat.primitives.units import Bytes32, usd
@@ -276,7 +276,7 @@ def test_attack_key_announced_by_somebody_else_is_not_used(make: Any) -> None:
     market = make()
     link = market.network.providers()[0]
     theirs = market.market.keyring.signer("mallory")
-    forged = SealKeys(market.market.home.seals("mallory"), link.address, theirs.sign, market.network.ledger.domain)
+    forged = SealKeys(seal_file(market.market.home, "mallory"), link.address, theirs.sign, market.network.ledger.domain)
     link.provider.seals = forged
     with pytest.raises(VerificationError) as caught:
         market.place(small_model(), private=True)
@@ -304,12 +304,12 @@ class Withholds(Provider):
         return self._keep(graph, execution)
 
     def work(self, offer: Any) -> Result:
-        kept = vars(PublicData)["put_output"]
-        PublicData.put_output = lambda *_: None
+        kept = Answers.put
+        Answers.put = lambda *_: None
         try:
             return super().work(offer)
         finally:
-            PublicData.put_output = kept
+            Answers.put = kept
 
 
 class Silent(Withholds):

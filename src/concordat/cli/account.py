@@ -11,8 +11,9 @@ from concordat.cli.connect import connect
 from concordat.cli.contract_account import VERBS
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
+from concordat.client.erasure import open_subjects
 from concordat.client.home import Home
-from concordat.node.seals import add_pair, load_pairs
+from concordat.node.seals import add_pair, load_pairs, seal_file
 from concordat.primitives.encoding import checksum_address, to_hex
 from concordat.primitives.errors import InputError
 from concordat.primitives.units import show_usd, usd
@@ -79,11 +80,11 @@ def seals(rotate: str | None) -> None:
     settings = context.find_object(Settings) or Settings()
     home = settings.place
     if rotate is not None:
-        if not home.seals(rotate).exists():
+        if not seal_file(home, rotate).exists():
             raise InputError(f"No provider {rotate!r} has run in this home.", code="UnknownProvider")
-        add_pair(home.seals(rotate))
+        add_pair(seal_file(home, rotate))
     providers = {path.parent.name: load_pairs(path) for path in sorted(home.path.glob("nodes/*/seal.keys"))}
-    subjects = home.open_subjects().count()
+    subjects = open_subjects(home).count()
     data = {
         "providers": {name: [to_hex(pair.public) for pair in pairs] for name, pairs in providers.items()},
         "subjects": subjects,

@@ -8,6 +8,7 @@ from functools import partial
 
 from concordat.chain.ledger import EvmLedger
 from concordat.client.connect import public_data
+from concordat.client.erasure import erasure_requests
 from concordat.client.evm import EvmAnchors, EvmArtifacts, is_development, log_id
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
@@ -24,7 +25,7 @@ from concordat.node.provider import Provider, Terms
 from concordat.node.quotes import QuoteDesk
 from concordat.node.recorder import Recorder, record_depth
 from concordat.node.replica import Replica
-from concordat.node.seals import SealKeys
+from concordat.node.seals import SealKeys, seal_file
 from concordat.node.steward import StewardNode
 from concordat.node.upgrade import StakeMover, journal_name, open_orders, provider_is_idle
 from concordat.primitives.encoding import to_hex
@@ -32,7 +33,6 @@ from concordat.primitives.errors import StorageError
 from concordat.storage.files import write_file
 from concordat.storage.journal import Journal
 from concordat.storage.log import TransparencyLog
-from concordat.storage.spool import Spool
 
 __all__ = ["Place", "Steppers", "challenger", "earlier_steppers", "keeper", "provider", "replica", "steward"]
 
@@ -45,13 +45,21 @@ class Place:
     """What every node needs."""
 
     ledger: EvmLedger
+    """The chain, and one version of the market on it."""
     keyring: Keyring
+    """Accounts."""
     home: Home
+    """Where things are kept."""
     name: str
+    """Of the node and its account."""
     journal: Journal
+    """The node's memory for this version."""
     outbox: Outbox
+    """Sends as the node's account."""
     connect: Callable[[], Network]
+    """Makes a client of the market."""
     past: bool = False
+    """Whether it is an earlier version of the market."""
 
     @property
     def public(self) -> PublicData:
@@ -91,7 +99,7 @@ def provider(place: Place, terms: Terms) -> Provider:
         place.outbox,
         terms,
         native=native,
-        seals=SealKeys(place.home.seals(place.name), signer.address, signer.sign, domain),
+        seals=SealKeys(seal_file(place.home, place.name), signer.address, signer.sign, domain),
         desk=QuoteDesk(place.ledger, place.journal, signer.address, signer.sign, terms),
         hurry=place.hurry,
     )
@@ -134,7 +142,7 @@ def keeper(place: Place) -> Steppers:
             log,
             anchor=anchors.anchor,
             depth=depth,
-            requests=Spool(place.home.erasures),
+            requests=erasure_requests(place.home),
         )
     return steppers, log.close
 

@@ -15,7 +15,7 @@ from concordat.chain.rpc import Endpoint
 from concordat.client.contract_accounts import ContractAccounts
 from concordat.client.directory import Directory
 from concordat.client.effects_evm import EvmEffects
-from concordat.client.erasure import Erasures
+from concordat.client.erasure import Erasures, erasure_requests, open_subjects
 from concordat.client.evm import DevelopmentChain, EvmAnchors, EvmArtifacts, is_development, log_id
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
@@ -34,7 +34,6 @@ from concordat.primitives.errors import ConfigurationError
 from concordat.primitives.units import Address
 from concordat.protocol.checkpoint import NoteKey
 from concordat.storage.log import LogReader
-from concordat.storage.spool import Spool
 
 __all__ = [
     "connect_home",
@@ -157,8 +156,8 @@ def connect_home(
     ledger, keyring = evm_ledger(home, url, password=password, find=find)
     providers, public = known_providers(home, ledger), public_data(home, ledger)
     anchors = EvmAnchors(ledger, log_id(_log_owner(home)))
-    journal, subjects = home.open_orders(), home.open_subjects()
-    requests = Spool(home.erasures)
+    journal, subjects = home.open_orders(), open_subjects(home)
+    requests = erasure_requests(home)
     erasures = Erasures(ledger, journal, subjects, public, keyring, requests, providers=providers)
     registry = Registry(EvmArtifacts(ledger, keyring), public, keyring)
     log, rest = cache(lambda: log_reader(home)), threading.Event()

@@ -94,7 +94,7 @@ class Reader:
             opening = OutputOpening(salt=salt, trace_root=root, path=())
             return Delivery(result=result, output=output, opening=opening, shown=False)
         try:
-            shown = self.public.output(root, self.model.id)
+            shown = self.public.answers.get(root, self.model.id)
         except (NotFoundError, CorruptionError) as error:
             raise _withheld() from error
         opening = OutputOpening(salt=salt, trace_root=root, path=shown.path)
@@ -132,7 +132,7 @@ class Reader:
             return opening
 
         try:
-            return self.public.sealed(self.name, read)
+            return self.public.answers.sealed(self.name, read)
         except (NotFoundError, CorruptionError) as error:
             raise _withheld() from error
 

@@ -17,8 +17,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.private import Erasure
 from concordat.client.providers import ProviderLink
@@ -32,9 +34,9 @@ from concordat.protocol.order import Order, OrderStatus
 from concordat.protocol.tombstone import erase_digest
 from concordat.storage.journal import Journal
 from concordat.storage.spool import Spool
-from concordat.storage.subjects import SubjectKeys
+from concordat.storage.subjects import SubjectKeys, load_owner_key
 
-__all__ = ["Erased", "Erasures"]
+__all__ = ["Erased", "Erasures", "erasure_requests", "open_subjects"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,17 @@ class Erased:
     """Orders whose private data are gone here; the log's keeper has been asked for their tombstones."""
     unreached: tuple[Address, ...]
     """Providers that did not confirm; they are asked again when the client is next opened."""
+
+
+def open_subjects(home: Home) -> SubjectKeys:
+    """Keys of the people that private orders are about."""
+    owner = Path(home.data_key) if home.data_key else home.keys / "owner.key"
+    return SubjectKeys(home.keys / "subjects", load_owner_key(owner))
+
+
+def erasure_requests(home: Home) -> Spool:
+    """Where clients ask the log's keeper for erasure."""
+    return Spool(home.path / "erasures")
 
 
 class Erasures:

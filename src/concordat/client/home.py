@@ -12,7 +12,6 @@ from pathlib import Path
 from concordat.storage.content import ContentStore, open_content
 from concordat.storage.journal import Journal
 from concordat.storage.log_files import LogFiles, open_log_files
-from concordat.storage.subjects import SubjectKeys, load_owner_key
 
 __all__ = ["Home"]
 
@@ -77,27 +76,13 @@ class Home:
         """The client's own journal: orders placed, with the inputs that open them."""
         return self.path / "client" / "orders.db"
 
-    @property
-    def erasures(self) -> Path:
-        """Where clients ask the log's keeper for erasure."""
-        return self.path / "erasures"
-
     def open_content(self) -> ContentStore:
         """Public data: programs, manifests, disclosed inputs, traces."""
         return open_content(self.content or self.public)
 
-    def open_subjects(self) -> SubjectKeys:
-        """Keys of the people that private orders are about."""
-        owner = Path(self.data_key) if self.data_key else self.keys / "owner.key"
-        return SubjectKeys(self.keys / "subjects", load_owner_key(owner))
-
     def journal(self, node: str) -> Path:
         """Journal of one node, where it is a file; what else the node writes lies beside it."""
         return self.path / "nodes" / node / "journal.db"
-
-    def seals(self, node: str) -> Path:
-        """A provider's private keys for sealed offers."""
-        return self.journal(node).with_name("seal.keys")
 
     def ready(self, node: str) -> Path:
         """Is there as soon as a node works."""

@@ -141,30 +141,10 @@ class PublicData:
         except CorruptionError as error:
             raise NotFoundError(f"No trace opens 0x{root.hex()}.", code="TraceWithheld") from error
 
-    def put_output(self, root: bytes, output: Opening) -> None:
-        """Publish an output that is too large for a submission, opened against the trace root that was delivered."""
-        self._put(b"output", root, b"".join([*output.words, *output.path]))
-
-    def output(self, root: bytes, model: bytes) -> Opening:
-        """The output behind a delivered trace root; `NotFoundError` if nobody shows it: then demand it."""
-        commitment = self.commitment(model)
-        words = Dimensions.unpack(commitment.dimensions).output_leaves
-
-        def read(data: bytes) -> Opening:
-            parts = tuple(Bytes32(data[i : i + 32]) for i in range(0, len(data), 32))
-            value = Opening(words=parts[:words], path=parts[words:])
-            _require(opens_output(commitment, root, value))
-            return value
-
-        return self._open(b"output", root, read)
-
-    def put_sealed(self, order: bytes, sealed: bytes) -> None:
-        """Leave an output that only the client can read where he finds it."""
-        self._put(b"sealed", order, sealed)
-
-    def sealed(self, order: bytes, read: Callable[[bytes], Value]) -> Value:
-        """What was left sealed for an order: the first that `read` takes without an error."""
-        return self._open(b"sealed", order, read)
+    @property
+    def answers(self) -> Answers:
+        """Outputs that no submission has room for."""
+        return Answers(self)
 
     def forget(self, order: bytes) -> None:
         """Delete what is kept here about one order: its salts, and what was left sealed."""
@@ -213,6 +193,38 @@ class PublicData:
 def input_entry(root: bytes, opening: InputOpening) -> tuple[Bytes32, bytes]:
     """Name and bytes under which a disclosed input is kept, for holders who know it from elsewhere."""
     return _name(b"input", root), _json(opening)
+
+
+class Answers:
+    """Outputs that no submission has room for, in plain for everybody or sealed for one reader."""
+
+    def __init__(self, public: PublicData) -> None:
+        self._public = public
+
+    def put(self, root: bytes, output: Opening) -> None:
+        """Publish an output that is too large for a submission, opened against the trace root that was delivered."""
+        self._public._put(b"output", root, b"".join([*output.words, *output.path]))
+
+    def get(self, root: bytes, model: bytes) -> Opening:
+        """The output behind a delivered trace root; `NotFoundError` if nobody shows it: then demand it."""
+        commitment = self._public.commitment(model)
+        words = Dimensions.unpack(commitment.dimensions).output_leaves
+
+        def read(data: bytes) -> Opening:
+            parts = tuple(Bytes32(data[i : i + 32]) for i in range(0, len(data), 32))
+            value = Opening(words=parts[:words], path=parts[words:])
+            _require(opens_output(commitment, root, value))
+            return value
+
+        return self._public._open(b"output", root, read)
+
+    def put_sealed(self, order: bytes, sealed: bytes) -> None:
+        """Leave an output that only the client can read where he finds it."""
+        self._public._put(b"sealed", order, sealed)
+
+    def sealed(self, order: bytes, read: Callable[[bytes], Value]) -> Value:
+        """What was left sealed for an order: the first that `read` takes without an error."""
+        return self._public._open(b"sealed", order, read)
 
 
 _HINT = "Ask another holder of the public data, or the publisher."

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from concordat.client.effect_ledger import EffectLedger
-from concordat.client.erasure import Erasures
+from concordat.client.erasure import Erasures, erasure_requests, open_subjects
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.network import Network
@@ -37,7 +37,7 @@ from concordat.node.provider import Provider, Terms
 from concordat.node.quotes import QuoteDesk
 from concordat.node.recorder import Recorder
 from concordat.node.replica import Replica
-from concordat.node.seals import SealKeys
+from concordat.node.seals import SealKeys, seal_file
 from concordat.node.upgrade import StakeMover, journal_name, open_orders, provider_is_idle
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, ModelId, OrderId, Seconds, usd
@@ -47,7 +47,6 @@ from concordat.protocol.verification import AnchoredRoot
 from concordat.storage.content import ContentStore
 from concordat.storage.journal import Journal
 from concordat.storage.log import TransparencyLog
-from concordat.storage.spool import Spool
 
 __all__ = ["Backend", "EmbeddedMarket", "EmbeddedProvider"]
 
@@ -204,7 +203,7 @@ class EmbeddedMarket:
             self.public,
             self.log,
             anchor=backend.anchor,
-            requests=Spool(self.home.erasures),
+            requests=erasure_requests(self.home),
         )
         self.client_journal: Journal = earlier.client_journal if earlier is not None else self._journal("client")
         self.network = self._network()
@@ -222,7 +221,7 @@ class EmbeddedMarket:
         journal, outbox = self._tools(name)
         self.backend.stake(outbox.sender, stake)
         signer, ledger = self.keyring.signer(name), self.backend.ledger
-        seals = SealKeys(self.home.seals(name), signer.address, signer.sign, ledger.domain)
+        seals = SealKeys(seal_file(self.home, name), signer.address, signer.sign, ledger.domain)
         native = self.backend.artifacts.has_native
         desk = QuoteDesk(ledger, journal, signer.address, signer.sign, terms)
         hurry = partial(self.backend.advance, Seconds(0))
@@ -315,8 +314,8 @@ class EmbeddedMarket:
         ledger = self.backend.ledger
         registry = Registry(self.backend.artifacts, self.public, self.keyring)
         before = self.earlier.network.orders.versions if self.earlier is not None else ()
-        journal, subjects = self.client_journal, self.home.open_subjects()
-        requests, links = Spool(self.home.erasures), self._links
+        journal, subjects = self.client_journal, open_subjects(self.home)
+        requests, links = erasure_requests(self.home), self._links
         erasures = Erasures(ledger, journal, subjects, self.public, self.keyring, requests, providers=links)
         records = Records(
             ledger,

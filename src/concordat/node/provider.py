@@ -235,7 +235,7 @@ class Provider(Reception):
         if kinds_named(offer.order.evidence) & {EvidenceKind.FRAUD_PROVABLE, EvidenceKind.REPLICATED}:
             self.publish(graph, execution)
         if carried_output(root, execution.output) != execution.output and not is_private(offer.order.evidence):
-            self.public.put_output(root, self._output(offer, root))
+            self.public.answers.put(root, self._output(offer, root))
 
     def _plan(self, offer: Offer) -> Plan | None:
         return plan_for(offer.order.evidence, native=self.native(offer.order.model))
@@ -259,7 +259,7 @@ class Provider(Reception):
         sealed = seal_result(result, offer, reply, domain)
         if not carries(result):
             name, output = order_id(offer.order, domain), self._output(offer, result.trace_root)
-            self.public.put_sealed(name, seal_output(output, reply, name, domain))
+            self.public.answers.put_sealed(name, seal_output(output, reply, name, domain))
         return sealed
 
     def execute(self, offer: Offer) -> Execution:

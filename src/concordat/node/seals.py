@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from concordat.client.home import Home
 from concordat.client.private import SealingKey, sealing_digest
 from concordat.client.sealing import SealingPair
 from concordat.primitives.encoding import from_hex, to_hex
@@ -18,7 +19,7 @@ from concordat.primitives.units import Address, Bytes32, Timestamp
 from concordat.protocol.order import Domain
 from concordat.storage.files import read_file, write_file
 
-__all__ = ["SealKeys", "add_pair", "load_pairs"]
+__all__ = ["SealKeys", "add_pair", "load_pairs", "seal_file"]
 
 KEPT = 4
 """Keys that still open offers: the current one and those before it."""
@@ -60,6 +61,11 @@ class SealKeys:
     def rotate(self) -> None:
         """Use a fresh key from now on."""
         self._pairs = add_pair(self._path)
+
+
+def seal_file(home: Home, node: str) -> Path:
+    """Where a provider of a home keeps its private keys for sealed offers."""
+    return home.journal(node).with_name("seal.keys")
 
 
 def load_pairs(path: Path) -> tuple[SealingPair, ...]:
