@@ -71,7 +71,11 @@ def evaluate(model: OnnxModel, feeds: Mapping[str, Array], *, only: Sequence[str
             for name, result in zip(node.outputs, results, strict=False):
                 total += result.size // batch
                 if result.size // batch > MAX_ROW_ELEMENTS or total > MAX_ROW_TOTAL:
-                    raise node.refuse("a row of its output is too large", code="ModelTooLarge")
+                    raise node.refuse(
+                        f"a row of its output has {result.size // batch} elements, and all so far {total}",
+                        code="ModelTooLarge",
+                        hint=f"One tensor may have {MAX_ROW_ELEMENTS} to a row, all together {MAX_ROW_TOTAL}.",
+                    )
                 values[name] = result
             missing = [name for name in node.outputs[len(results) :] if name]
             if missing:

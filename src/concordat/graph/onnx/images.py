@@ -197,7 +197,8 @@ def _written(
         pitch = width if shape.height == 1 else (pixels.rows - shape.width) // (shape.height - 1) * shape.channels
         if lines is None or pitch == width:
             frame = Frame(shape=shape, origin=0, pitch=pitch, margin=NO_MARGIN)
-            return surrounded(lowering, frame, kind, unit, lambda: _rows(lowering, pixels, pixels.cols, frame, first))
+            found = surrounded(lowering, frame, kind, unit, lambda: _rows(lowering, pixels, pixels.cols, frame, first))
+            return _written(lowering, found, shape, unit, clamp, kind, margin) if margin else found
     frame, copied = _frame(shape, margin), lines or matrix(lowering.builder, stored, shape.height, width)
     pitch = frame.pitch if shape.height > 1 else width
     return surrounded(lowering, frame, kind, unit, lambda: _rows(lowering, copied, pitch, frame, scaling))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,9 @@ Overrides = Mapping[str, Mapping[str, Any] | Column]
 Shapes = Sequence[int] | Mapping[str, Sequence[int]]
 """Shape of one row of the only input, or of some inputs by name."""
 _UNIFORM_WIDTH = 64
+_UNIFORM_REACH = 16
+_UNIFORM_ROOM = 2
+"""How far beyond the calibration rows numbers may go that are no short decimals."""
 _FINEST = 9
 
 
@@ -279,17 +282,16 @@ def _uniform(feed: Feed, rows: Mapping[str, Any], entries: set[int | None]) -> N
     values = np.stack([_numbers(name, column) for name, column in rows.items()])
     if not np.isfinite(values).all():
         return None
-    reach = float(np.abs(values).max())
+    low, reach = float(values.min()), float(np.abs(values).max())
     places = decimals(values.ravel())
-    if places is None or reach * 10**places > ElementType.I16.maximum:
-        if reach > 16:
-            return None
-        places = 3
-    low, high = Decimal(float(values.min())), Decimal(reach)
-    if places == 0 and len(entries) == 1 and (looked_up := entries.pop()) is not None:
-        low, high = Decimal(0), Decimal(looked_up - 1)
-    step = Decimal(1).scaleb(-places)
-    top = (high / step).to_integral_value() * step
+    if places is not None and reach * 10**places <= ElementType.I16.maximum:
+        step, room = Decimal(1).scaleb(-places), 1
+    elif reach <= _UNIFORM_REACH or len(feed.shape) > 1:
+        room = _UNIFORM_ROOM
+        step = _finest(room * max(reach, 1e-9) / ElementType.I16.maximum)
+    else:
+        return None
+    top = (Decimal(reach) * room / step).to_integral_value(ROUND_CEILING) * step
     return NumericColumn(
         name="x",
         step=step,

@@ -29,28 +29,29 @@ MAX_FILE = 64 << 20
 """Longest file, bytes."""
 MAX_NODES = 4_096
 """Most operators of a model."""
-MAX_COLUMNS = 1 << 16
+MAX_COLUMNS = 1 << 18
 """Most numbers in one row of one input."""
 OLDEST_OPSET = 13
 _SINCE = {
-    9: (
-        "Abs", "Add", "And", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv", "ConvTranspose",
-        "Div", "Dropout", "Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Gather", "Gemm", "GlobalAveragePool",
-        "GlobalMaxPool", "Greater", "HardSigmoid", "Identity", "LSTM", "GRU", "RNN", "LeakyRelu", "Less", "Log",
-        "LogSoftmax", "MatMul", "Max", "Mean", "Min", "Mul", "Neg", "Not", "Or", "PRelu", "Pow", "Reciprocal",
-        "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Selu", "Shape", "Sigmoid",
-        "Sign", "Softmax", "Softplus", "Softsign", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Transpose",
-        "Unsqueeze", "Where", "Xor",
+    6: (
+        "Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv",
+        "ConvTranspose", "DepthToSpace", "Div", "Dropout", "Elu", "Exp", "Flatten", "GRU", "Gather", "Gemm",
+        "GlobalAveragePool", "GlobalMaxPool", "HardSigmoid", "Identity", "LSTM", "LeakyRelu", "Log", "LogSoftmax",
+        "MatMul", "Max", "MaxPool", "Mean", "Min", "Mul", "Neg", "Not", "Pad", "Pow", "RNN", "Reciprocal", "ReduceL2",
+        "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Selu", "Shape", "Sigmoid", "Slice",
+        "Softmax", "Softplus", "Softsign", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile",
+        "Transpose", "Unsqueeze",
     ),
-    10: (
-        "AveragePool", "ConvInteger", "DequantizeLinear", "MatMulInteger", "MaxPool", "QLinearConv", "QLinearMatMul",
-        "QuantizeLinear", "Slice",
-    ),
-    11: ("ArgMax", "ArgMin", "DepthToSpace", "Pad", "Resize", "SpaceToDepth"),
+    7: ("PRelu",),
+    9: ("And", "ConstantOfShape", "Equal", "Erf", "Expand", "Greater", "Less", "Or", "Sign", "Where", "Xor"),
+    10: ("ConvInteger", "DequantizeLinear", "MatMulInteger", "QLinearConv", "QLinearMatMul", "QuantizeLinear"),
+    11: ("ArgMax", "ArgMin", "Resize"),
     12: ("GreaterOrEqual", "LessOrEqual"),
 }  # fmt: skip
 """Since which opset an operator means what it does today, as far as it is read here."""
 _OPERATOR_SINCE = {op: opset for opset, ops in _SINCE.items() for op in ops}
+_BROADCASTING = 7
+"""Since which opset operands are broadcast as in numpy."""
 _FLATTENING = ("LogSoftmax", "Softmax")
 """Operators that ran over all axes from their own on, before opset 13."""
 _LOOK_IT_UP = "The guide docs/guides/models.md lists what has an integer form; onnx.checker.check_model finds damage."
@@ -209,6 +210,8 @@ def _check_opsets(model: onnx.ModelProto) -> int:
             raise _malformed(f"no opset is declared for {domain or 'ai.onnx'}")
     for node in model.graph.node:
         since = _OPERATOR_SINCE.get(node.op_type, OLDEST_OPSET)
+        if node.op_type != "Gemm" and any(a.name == "broadcast" and a.i for a in node.attribute):
+            since = max(since, _BROADCASTING)
         if node.domain in ("", "ai.onnx") and versions[""] < since:
             raise ModelError(
                 f"The model uses opset {versions['']}; {node.op_type[:80]} is read from opset {since} on.",

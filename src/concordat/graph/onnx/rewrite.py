@@ -25,11 +25,17 @@ _INPUTS = {
     **dict.fromkeys(("Max", "Min", "Sum", "Mean", "Transpose"), 1),
 }
 """Inputs without which the passes below need not look at an operator."""
+_ATTRIBUTES = {
+    "Pad": (("pads", np.int64), ("value", np.float32)),
+    "Slice": (("starts", np.int64), ("ends", np.int64), ("axes", np.int64)),
+}
+"""Attributes that later opsets made inputs, in their order."""
 _PARTS = ("Add", "Exp", "Mul", "Neg")
 
 
 def rewrite(model: OnnxModel) -> OnnxModel:
     """The model with Constant nodes as constants, spelt-out operators as such, and the batch in front."""
+    model = _today(model)
     for node in model.nodes:
         if len(node.inputs) < _INPUTS.get(node.op, 0) or not all(node.inputs[: _INPUTS.get(node.op, 0)]):
             raise node.refuse(f"it needs {_INPUTS[node.op]} inputs")
@@ -54,6 +60,26 @@ def rewrite(model: OnnxModel) -> OnnxModel:
             kept.append(node)
     plain = finite(replace(model, nodes=tuple(reversed(kept)), constants=constants))
     return batch_first(fuse_curves(known_patterns(pads_in_kernels(hard_gates(steps_kept(plain))))))
+
+
+def _today(model: OnnxModel) -> OnnxModel:
+    """The model with inputs in the place of what were attributes, and without names for results that nothing reads."""
+    constants, nodes = dict(model.constants), []
+    read = {name for node in model.nodes for name in node.inputs} | set(model.outputs)
+    for node in model.nodes:
+        if node.op in _ATTRIBUTES and len(node.inputs) == 1:
+            names = []
+            for key, kind in _ATTRIBUTES[node.op]:
+                given = node.attributes.get(key)
+                names.append("" if given is None else f"{node.outputs[0]}/{key}")
+                if given is not None:
+                    constants[names[-1]] = np.array(given, dtype=kind)
+            node = replace(node, inputs=(*node.inputs, *names))
+        if len(node.outputs) > 1:
+            unread = tuple(name if name in read else "" for name in node.outputs[1:])
+            node = replace(node, outputs=(node.outputs[0], *unread))
+        nodes.append(node)
+    return replace(model, nodes=tuple(nodes), constants=constants)
 
 
 def _constant(node: OnnxNode) -> Array:

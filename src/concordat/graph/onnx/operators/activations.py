@@ -49,12 +49,12 @@ def softmax_rows(x: Array, axis: int = -1) -> Array:
 
 
 def _softmax(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
-    return [softmax_rows(inputs[0], _axis(node, inputs[0].ndim))]
+    return [softmax_rows(inputs[0], _axis(node, inputs[0].shape))]
 
 
-def _axis(node: OnnxNode, dimensions: int) -> int:
-    axis = int(node.attributes.get("axis", -1)) % dimensions
-    if node.attributes.get("flattened") and axis != dimensions - 1:
+def _axis(node: OnnxNode, shape: Sequence[int]) -> int:
+    axis = int(node.attributes.get("axis", -1)) % len(shape)
+    if node.attributes.get("flattened") and any(size != 1 for size in shape[axis + 1 :]):
         raise node.refuse("before opset 13 it runs over all axes after its own", code="UnsupportedOperator")
     if axis == 0:
         raise node.refuse("it mixes the rows of a batch", code="UnsupportedOperator")
@@ -62,7 +62,7 @@ def _axis(node: OnnxNode, dimensions: int) -> int:
 
 
 def _log_softmax(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
-    x, axis = inputs[0], _axis(node, inputs[0].ndim)
+    x, axis = inputs[0], _axis(node, inputs[0].shape)
     below = x - x.max(axis=axis, keepdims=True)
     return [below - np.log(np.exp(below).sum(axis=axis, keepdims=True))]
 
@@ -70,7 +70,7 @@ def _log_softmax(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
 def _lower_softmax(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
     view = as_region(lowering, lowering.numbers(node, values[0]))
     shape = lowering.row_shape(node.inputs[0])
-    axis = _axis(node, len(shape) + 1) - 1
+    axis = _axis(node, (1, *shape)) - 1
     places = np.moveaxis(np.arange(view.n).reshape(shape), axis, -1)
     rows = view.n // shape[axis]
     if rows == 1:
@@ -94,7 +94,7 @@ def _unmasked(lowering: Lowering, name: str, view: RegionView) -> tuple[RegionVi
 def _lower_log_softmax(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
     view = as_region(lowering, lowering.numbers(node, values[0]))
     shape = lowering.row_shape(node.inputs[0])
-    axis = _axis(node, len(shape) + 1) - 1
+    axis = _axis(node, (1, *shape)) - 1
     places = np.moveaxis(np.arange(view.n).reshape(shape), axis, -1)
     found = log_shares(lowering, view.take(places), view.n // shape[axis])
     return [found.take(np.argsort(places.ravel(), kind="stable"))]

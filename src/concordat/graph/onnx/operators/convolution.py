@@ -155,7 +155,8 @@ def _batch_norm(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
 
 def _norm(node: OnnxNode, constants: Sequence[Array]) -> tuple[Floats, Floats]:
     """What a channel is multiplied by, and what is added."""
-    if len(constants) != 4 or node.attributes.get("training_mode", 0):
+    training = node.attributes.get("training_mode", 0) or not node.attributes.get("spatial", 1)
+    if len(constants) != 4 or training:
         raise node.refuse("it is not exported for inference", code="UnsupportedOperator")
     scale, bias, mean, variance = (constant.astype(np.float64).ravel() for constant in constants)
     factor = scale / np.sqrt(variance + float(node.attributes.get("epsilon", 1e-5)))

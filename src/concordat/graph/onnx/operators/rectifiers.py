@@ -20,7 +20,7 @@ from concordat.graph.onnx.operators.registry import Operator
 from concordat.graph.onnx.products import narrow_whole
 from concordat.graph.onnx.quantise import HEADROOM, as_region, decision_grid, fixed_point, narrow, rescale
 from concordat.graph.onnx.reader import OnnxNode
-from concordat.graph.onnx.views import RegionView, Value
+from concordat.graph.onnx.views import Places, RegionView, Value
 from concordat.graph.onnx.windows import as_image
 
 if TYPE_CHECKING:
@@ -55,14 +55,26 @@ def _leaky(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
     return [np.where(x < 0, alpha * x, x)]
 
 
+def _prelu(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
+    x, slopes = inputs
+    if slopes.ndim >= x.ndim and slopes.shape[0] != 1:
+        raise node.refuse("a slope of it reaches across the rows of a batch", code="UnsupportedOperator")
+    return [np.where(x < 0, slopes * x, x).astype(x.dtype)]
+
+
 def _lower_leaky(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    view, alpha = lowering.numbers(node, values[0]), round(float(node.attributes.get("alpha", 0.01)) * 2**20)
-    builder = lowering.builder
+    """``LeakyRelu`` and ``PRelu``: what is below zero is multiplied by a slope, on an image one for each channel."""
+    view, builder = lowering.numbers(node, values[0]), lowering.builder
+    alpha = _slopes(lowering, node, values)
 
     def bent(x: Ref) -> Ref:
+        x = x.reshape(-(-x.size // alpha.size), alpha.size)
         positive = builder.affine(x, lo=0, out_type=x.type)
         negative = builder.affine(x, hi=0, out_type=x.type)
-        return builder.affine(negative, m0=alpha, c=positive, m1=1 << 20, shift=20, out_type=x.type)
+        slopes = None if alpha.size == 1 else builder.weights(alpha)
+        factor = int(alpha[0]) if slopes is None else 1
+        found = builder.affine(negative, m0=factor, b=slopes, c=positive, m1=1 << 20, shift=20, out_type=x.type)
+        return found.reshape(1, x.size)
 
     if not is_image(lowering, node.outputs[0]):
         grid = decision_grid(lowering, as_region(lowering, view), lowering.reach(node.inputs[0]))
@@ -70,6 +82,24 @@ def _lower_leaky(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) ->
     image = narrow_image(lowering, view, node.inputs[0])
     row, frame = body(lowering, image, _shape(lowering, node))
     return [surrounded(lowering, frame, image.region.type, float(image.scale[0]), lambda: bent(row))]
+
+
+def _slopes(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> Places:
+    """Slopes in 2**-20: one, one for each channel of an image, or one for each element of a row."""
+    if node.op == "LeakyRelu":
+        return np.array([round(float(node.attributes.get("alpha", 0.01)) * 2**20)])
+    slopes, shape = values[1], lowering.row_shape(node.outputs[0])
+    if not isinstance(slopes, np.ndarray):
+        raise node.refuse("its slopes are computed", code="UnsupportedOperator")
+    table = np.broadcast_to(slopes, (1, *shape)).reshape(shape[0], -1)
+    steps: Places = np.rint(table.astype(np.float64) * 2**20).astype(np.int64)
+    if slopes.size == 1:
+        return steps[0, :1]
+    if not is_image(lowering, node.outputs[0]):
+        return steps.ravel()
+    if (table != table[:, :1]).any():
+        raise node.refuse("its slopes differ within a channel", code="UnsupportedOperator")
+    return steps[:, 0]
 
 
 def _shape(lowering: Lowering, node: OnnxNode) -> Shape:
@@ -166,5 +196,6 @@ OPERATORS = {
     "HardSigmoid": Operator(evaluate=_hard_sigmoid, lower=_lower_hard_sigmoid),
     "HardSwish": Operator(evaluate=_hard_swish, lower=_lower_hard_swish),
     "LeakyRelu": Operator(evaluate=_leaky, lower=_lower_leaky),
+    "PRelu": Operator(evaluate=_prelu, lower=_lower_leaky),
     "Relu": Operator(evaluate=_relu, lower=_lower_relu),
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from concordat.graph.onnx.constants import Array
+from concordat.graph.onnx.constants import MAX_CONSTANT, Array
 from concordat.graph.onnx.operators.registry import Evaluate, Lower, Operator
 from concordat.graph.onnx.operators.shapes import check_size
 from concordat.graph.onnx.quantise import as_region
@@ -123,6 +123,16 @@ def _expand(node: OnnxNode, inputs: Sequence[Array], data: Array) -> list[Array]
     return [np.broadcast_to(data, target)]
 
 
+def _tile(node: OnnxNode, inputs: Sequence[Array], data: Array) -> list[Array]:
+    repeats = [int(x) for x in inputs[1].ravel()]
+    if len(repeats) != data.ndim or min(repeats) < 1:
+        raise node.refuse(f"{repeats[:8]} repetitions do not fit {data.ndim} dimensions")
+    check_size(node, [size * repeat for size, repeat in zip(data.shape, repeats, strict=True)])
+    if repeats[0] != 1:
+        raise node.refuse("it mixes the rows of a batch", code="UnsupportedOperator")
+    return [np.tile(data, repeats)]
+
+
 def _resize(node: OnnxNode, inputs: Sequence[Array], data: Array) -> list[Array]:
     """``Resize`` to the nearest element."""
     if node.attributes.get("mode", "nearest") != "nearest":
@@ -223,7 +233,20 @@ def _lower_shape(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) ->
     return [*_shape(node, [one_row])]
 
 
+def _full(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
+    """``ConstantOfShape``, of a constant shape."""
+    shape, value = [int(x) for x in inputs[0].ravel()], node.attributes.get("value", np.zeros(1, dtype=np.float32))
+    if min(shape, default=1) < 0 or math.prod(shape) > MAX_CONSTANT:
+        raise node.refuse("it is too large", code="ModelTooLarge")
+    return [np.full(shape, np.asarray(value).ravel()[0])]
+
+
+def _lower_full(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
+    raise node.refuse("its shape is computed", code="UnsupportedOperator")
+
+
 OPERATORS = {
+    "ConstantOfShape": Operator(evaluate=_full, lower=_lower_full),
     "DepthToSpace": _moving(_depth_to_space),
     "Expand": _moving(_expand),
     "Pad": Operator(evaluate=_pad, lower=_lower_pad),
@@ -232,4 +255,5 @@ OPERATORS = {
     "Slice": _moving(cut),
     "SpaceToDepth": _moving(_space_to_depth),
     "Split": _moving(pieces),
+    "Tile": _moving(_tile),
 }
