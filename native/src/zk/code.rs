@@ -134,6 +134,18 @@ impl Digest {
         self.branches[at / length].digest(level, at % length)
     }
 
+    /// All digests, with their numbers, level by level from the leaves.
+    pub fn each(&self, log_count: u32, mut take: impl FnMut(usize, &[u8; 32])) {
+        let mut number = 0;
+        for level in 0..log_count as usize {
+            for at in 0..1usize << (log_count as usize - level) {
+                take(number, &self.digest(level, at));
+                number += 1;
+            }
+        }
+        take(number, &self.root);
+    }
+
     /// Missing siblings of opened leaves, level by level; `known` ascends.
     pub fn siblings(&self, mut known: Vec<usize>, log_count: u32, out: &mut Vec<u8>) {
         for level in 0..log_count as usize {
@@ -203,9 +215,7 @@ impl Salts {
     pub fn words(&self, from: usize) -> [[[u32; SIDE]; 4]; 2] {
         let both = self.0.digests((from >> 1) as u32);
         [0, 1].map(|k| {
-            std::array::from_fn(|i| {
-                std::array::from_fn(|lane| both[i + 4 * (lane & 1)][(k * SIDE + lane) >> 1])
-            })
+            std::array::from_fn(|i| std::array::from_fn(|lane| both[i + 4 * (lane & 1)][(k * SIDE + lane) >> 1]))
         })
     }
 

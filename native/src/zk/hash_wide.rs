@@ -5,9 +5,8 @@ use std::mem::transmute;
 
 use super::hash::{Digests, SIDE};
 
-const START: [u32; 8] = [
-    0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
-];
+const START: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 #[rustfmt::skip]
 const ROUND: [u32; 64] = [
     0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
@@ -181,10 +180,8 @@ unsafe fn nodes_wide(children: &[&[u32]; 8], from: usize) -> Digests {
         w[i] = _mm512_or_si512(_mm512_slli_epi32::<24>(left[i - 1]), _mm512_srli_epi32::<8>(left[i]));
     }
     w[7..13].copy_from_slice(&right[..6]);
-    w[13] = _mm512_or_si512(
-        _mm512_and_si512(right[6], _mm512_set1_epi32(0xFFFF_FF00_u32 as i32)),
-        _mm512_set1_epi32(0x80),
-    );
+    w[13] =
+        _mm512_or_si512(_mm512_and_si512(right[6], _mm512_set1_epi32(0xFFFF_FF00_u32 as i32)), _mm512_set1_epi32(0x80));
     w[15] = _mm512_set1_epi32(8 * 55);
     let mut state = start();
     compress(&mut state, w);

@@ -7,6 +7,7 @@ pub mod hash;
 mod hash_wide;
 pub mod hub;
 pub mod lanes;
+pub mod matrix;
 pub mod prove;
 #[cfg(feature = "python")]
 pub mod python;
@@ -15,5 +16,6 @@ pub mod rounds;
 pub mod sumcheck;
 pub mod transcript;
 pub mod transform;
+pub mod weights;
 #[cfg(target_arch = "x86_64")]
 pub mod wide;

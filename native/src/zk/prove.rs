@@ -2,40 +2,16 @@
 
 use super::code::{Code, Tree, distinct, point, powers};
 use super::field::{Dot, K, ONE, ZERO, batch_inverse, from_signed};
+use super::hash::random;
 use super::hub::Hub;
-use super::relation::{Lookup, LookupKind, MASK_ROWS, Malformed, Operand, Parameters, Relation, Right, TermKind};
+use super::matrix::Matrix;
+use super::relation::{
+    Lookup, LookupKind, MASK_ROWS, Malformed, Matmul, Operand, Parameters, Relation, Right, TermKind,
+};
 use super::rounds::{Constraints, Tables, bind, product_round};
 use super::sumcheck::{Folded, Messages, eq_table, fold};
-use super::hash::random;
 use super::transcript::{Tag, random_elements, sha256};
-
-/// A weight matrix, committed.
-pub struct Weights {
-    /// Weights by row.
-    pub small: Vec<i64>,
-    /// Random symbols by row.
-    pub tails: Vec<u64>,
-    /// Code words and salts.
-    pub tree: Tree,
-}
-
-/// Commit a weight matrix, `weight_rows` rows of `weight_width`.
-pub fn commit_weights(relation: &Relation, p: &Parameters, small: Vec<i64>, seed: &[u8]) -> Result<Weights, Malformed> {
-    let (rows, width) = (relation.weight_rows, relation.weight_width());
-    if small.len() != rows * width || p.weight_tail == 0 {
-        return Err(Malformed("the weights do not fit the relation or its parameters"));
-    }
-    let tails = random(seed, b"weights", rows * p.weight_tail);
-    let full: Vec<Vec<u64>> = (0..rows)
-        .map(|r| {
-            let body = small[r * width..(r + 1) * width].iter().map(|&w| from_signed(w));
-            body.chain(tails[r * p.weight_tail..(r + 1) * p.weight_tail].iter().copied()).collect()
-        })
-        .collect();
-    let slices: Vec<&[u64]> = full.iter().map(Vec::as_slice).collect();
-    let tree = Tree::new(Code::new(&slices, p.weight_log_domain), &[seed]);
-    Ok(Weights { small, tails, tree })
-}
+use super::weights::Weights;
 
 /// An input, committed.
 pub struct Input {
@@ -48,13 +24,16 @@ pub struct Input {
 }
 
 /// Commit an input.
-pub fn commit_input(p: &Parameters, values: &[i64], seed: &[u8]) -> Input {
+pub fn commit_input(p: &Parameters, values: &[i64], seed: &[u8]) -> Result<Input, Malformed> {
+    if p.input_log_domain < 5 || values.len() + p.input_queries + 3 > 1 << p.input_log_domain || seed.len() != 32 {
+        return Err(Malformed("the input does not fit the parameters"));
+    }
     let mut row: Vec<u64> = values.iter().map(|&x| from_signed(x)).collect();
     row.extend(random(seed, b"input", p.input_queries + 3));
     let tree = Tree::new(Code::new(&[&row], p.input_log_domain), &[seed]);
     let at = input_point(&tree.root());
     let outside = row.iter().rev().fold(ZERO, |sum, &x| sum * at + K::base(x));
-    Input { row, tree, outside }
+    Ok(Input { row, tree, outside })
 }
 
 /// The point outside the domain that a root determines.
@@ -84,9 +63,9 @@ pub struct Job<'a> {
     /// Cells of both columns, `used_rows` each.
     pub columns: [&'a [u64]; 2],
     /// Weights: committed, or plain where everybody has them.
-    pub weights: Option<&'a Weights>,
+    pub weights: Option<&'a Weights<'a>>,
     /// Weights that everybody has.
-    pub plain: Option<&'a [i64]>,
+    pub plain: Option<&'a Matrix<'a>>,
     /// The input, where it is committed.
     pub input: Option<&'a Input>,
     /// 32 secret bytes.
@@ -301,15 +280,6 @@ impl<'a> Prover<'a> {
         (scales, steps)
     }
 
-    fn weight(&self, row: usize, column: usize) -> i64 {
-        let at = row * self.job.relation.weight_width() + column;
-        match (self.job.weights, self.job.plain) {
-            (Some(weights), _) => weights.small[at],
-            (None, Some(plain)) => plain[at],
-            (None, None) => 0,
-        }
-    }
-
     fn products(&mut self, batching: &Batching, scales: &[K]) -> Products {
         let relation = self.job.relation;
         if relation.matmuls.is_empty() {
@@ -358,15 +328,8 @@ impl<'a> Prover<'a> {
                     fold_operand(operand, m.cols, m.inner, theta, cells, &mut f[first..first + m.inner]);
                 }
                 Right::Weights { row } => {
-                    let powers = theta.powers(m.cols);
-                    let (group, height) = (1usize << relation.group_bits, relation.block_rows(m));
-                    for k in 0..m.inner {
-                        let mut dot = Dot::default();
-                        for (c, &power) in powers.iter().enumerate() {
-                            let at = row + k / slot * height + c / group;
-                            dot.add(power, from_signed(self.weight(at, c % group * slot + k % slot)));
-                        }
-                        f[first + k] = dot.value();
+                    if let Some(matrix) = self.job.plain.or(self.job.weights.map(|weights| &weights.matrix)) {
+                        self.fold_block(matrix, m, *row, theta, &mut f[first..]);
                     }
                 }
             }
@@ -378,6 +341,19 @@ impl<'a> Prover<'a> {
         f[run * slot] = self.pads[1];
         x[(run + 1) * slot] = self.pads[2];
         (f, x)
+    }
+
+    /// `f[k] = Σ_c theta^c * W[c, k]` for the block of weights of one product.
+    fn fold_block(&self, matrix: &Matrix<'_>, m: &Matmul, row: usize, theta: K, f: &mut [K]) {
+        let relation = self.job.relation;
+        let (slot, group, height) =
+            (1usize << relation.slot_bits, 1usize << relation.group_bits, relation.block_rows(m));
+        let powers = theta.powers(m.cols);
+        for (q, out) in f[..m.inner].chunks_mut(slot).enumerate() {
+            let place = |(c, &power): (usize, &K)| (row + q * height + c / group, c % group * slot, power);
+            let addends: Vec<(usize, usize, K)> = powers.iter().enumerate().map(place).collect();
+            matrix.combine(&addends, out);
+        }
     }
 
     fn tables(&self, batching: &Batching, alpha: K, beta: K, steps: &[K]) -> Tables {
@@ -557,7 +533,7 @@ impl<'a> Prover<'a> {
         let (width, q, blocks) = (1usize << p.log_width, p.queries, self.blocks);
         let mut flat = Vec::new();
         if let Some(weights) = job.weights {
-            flat.extend(fold_weights(job.relation, p, weights, row_factors));
+            flat.extend(weights.fold(row_factors));
         }
         let square = mu * mu;
         for k in 0..width + q {
@@ -612,7 +588,7 @@ impl<'a> Prover<'a> {
             claims.push((2, Base::Domain(base)));
         }
         if let Some(weights) = job.weights {
-            weights.tree.open(&weights_at, &mut messages.proof);
+            weights.open(&weights_at, &mut messages.proof);
             for position in distinct(&weights_at) {
                 claims.push((0, Base::Domain(point(p.weight_log_domain, position))));
             }
@@ -662,21 +638,4 @@ fn spread_operand(operand: &Operand, rows: usize, inner: usize, ratio: K, first:
         }
         scale *= ratio;
     }
-}
-
-/// `Σ_rows factor * row` over weights and tails.
-fn fold_weights(relation: &Relation, p: &Parameters, weights: &Weights, factors: &[K]) -> Vec<K> {
-    let (width, tail) = (relation.weight_width(), p.weight_tail);
-    let mut sums = vec![Dot::default(); width + tail];
-    for (r, &factor) in factors.iter().enumerate() {
-        for (sum, &w) in sums.iter_mut().zip(&weights.small[r * width..(r + 1) * width]) {
-            if w != 0 {
-                sum.add(factor, from_signed(w));
-            }
-        }
-        for (sum, &x) in sums[width..].iter_mut().zip(&weights.tails[r * tail..(r + 1) * tail]) {
-            sum.add(factor, x);
-        }
-    }
-    sums.into_iter().map(Dot::value).collect()
 }

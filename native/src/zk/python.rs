@@ -1,26 +1,36 @@
 //! The prover in the Python module.
 
-use numpy::PyReadonlyArray1;
+use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::prove::{Input, Job, Weights, commit_input, commit_weights, prove};
+use super::matrix::{Matrix, pack};
+use super::prove::{Input, Job, commit_input, prove};
 use super::relation::{Malformed, Parameters, Relation};
+use super::weights::{Weights, commit, short};
 
 fn refuse(error: Malformed) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
-/// A committed weight matrix.
+/// A committed weight matrix: its words, in memory or mapped from a file.
 #[pyclass(frozen, module = "concordat_native")]
-pub struct ZkWeights(Weights);
+pub struct ZkWeights {
+    words: Py<PyArray1<u64>>,
+    root: [u8; 32],
+}
 
 #[pymethods]
 impl ZkWeights {
     #[getter]
     fn root<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.tree.root())
+        PyBytes::new(py, &self.root)
+    }
+
+    #[getter]
+    fn words(&self, py: Python<'_>) -> Py<PyArray1<u64>> {
+        self.words.clone_ref(py)
     }
 }
 
@@ -42,6 +52,19 @@ impl ZkInput {
     }
 }
 
+/// Commit an input.
+#[pyfunction]
+pub fn zk_commit_input(
+    py: Python<'_>,
+    parameters: &[u8],
+    values: PyReadonlyArray1<'_, i64>,
+    seed: &[u8],
+) -> PyResult<ZkInput> {
+    let parameters = Parameters::decode(parameters).map_err(refuse)?;
+    let values = values.as_slice()?;
+    py.detach(|| commit_input(&parameters, values, seed)).map(ZkInput).map_err(refuse)
+}
+
 /// A relation with its parameters, decoded once.
 #[pyclass(frozen, module = "concordat_native")]
 pub struct ZkProver {
@@ -58,14 +81,21 @@ impl ZkProver {
     }
 
     fn commit_weights(&self, py: Python<'_>, weights: PyReadonlyArray1<'_, i64>, seed: &[u8]) -> PyResult<ZkWeights> {
-        let small = weights.as_slice()?.to_vec();
-        let made = py.detach(|| commit_weights(&self.relation, &self.parameters, small, seed));
-        made.map(ZkWeights).map_err(refuse)
+        let values = weights.as_slice()?;
+        let words = py.detach(|| commit(&self.relation, &self.parameters, values, seed)).map_err(refuse)?;
+        self.view(PyArray1::from_vec(py, words))
     }
 
-    fn commit_input(&self, py: Python<'_>, values: PyReadonlyArray1<'_, i64>, seed: &[u8]) -> PyResult<ZkInput> {
-        let values = values.as_slice()?;
-        Ok(ZkInput(py.detach(|| commit_input(&self.parameters, values, seed))))
+    fn open_weights(&self, words: Bound<'_, PyArray1<u64>>) -> PyResult<ZkWeights> {
+        let py = words.py();
+        let small = short(&self.relation, words.try_readonly()?.as_slice()?);
+        match small {
+            None => self.view(words),
+            Some((values, seed)) => {
+                let made = py.detach(|| commit(&self.relation, &self.parameters, &values, &seed)).map_err(refuse)?;
+                self.view(PyArray1::from_vec(py, made))
+            }
+        }
     }
 
     #[pyo3(signature = (statement, a, b, *, seed, weights = None, plain = None, taken = None))]
@@ -82,18 +112,44 @@ impl ZkProver {
         taken: Option<&ZkInput>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let columns = [a.as_slice()?, b.as_slice()?];
-        let plain = plain.as_ref().map(|array| array.as_slice()).transpose()?;
+        let words = weights.map(|w| w.words.bind(py).try_readonly()).transpose()?;
+        let words = words.as_ref().map(|words| words.as_slice()).transpose()?;
+        let weights = words.map(|words| Weights::read(&self.relation, &self.parameters, words));
+        let weights = weights.transpose().map_err(refuse)?;
+        let packed = plain.map(|array| self.packed(array.as_slice()?)).transpose()?;
+        let plain = packed.as_ref().and_then(|words| self.matrix(words));
         let job = Job {
             relation: &self.relation,
             parameters: &self.parameters,
             statement,
             columns,
-            weights: weights.map(|w| &w.0),
-            plain,
+            weights: weights.as_ref(),
+            plain: plain.as_ref(),
             input: taken.map(|t| &t.0),
             seed,
         };
         let proof = py.detach(|| prove(&job)).map_err(refuse)?;
         Ok(PyBytes::new(py, &proof))
+    }
+}
+
+impl ZkProver {
+    fn view(&self, words: Bound<'_, PyArray1<u64>>) -> PyResult<ZkWeights> {
+        let view = words.try_readonly()?;
+        let root = Weights::read(&self.relation, &self.parameters, view.as_slice()?).map_err(refuse)?.root();
+        drop(view);
+        Ok(ZkWeights { words: words.unbind(), root })
+    }
+
+    fn packed(&self, values: &[i64]) -> PyResult<Vec<u64>> {
+        let width = self.relation.weight_width();
+        if values.len() != self.relation.weight_rows * width {
+            return Err(refuse(Malformed("the weights do not fit the relation")));
+        }
+        Ok(pack(values, width))
+    }
+
+    fn matrix<'a>(&self, words: &'a [u64]) -> Option<Matrix<'a>> {
+        Matrix::read(words, self.relation.weight_rows, self.relation.weight_width()).map(|(matrix, _)| matrix)
     }
 }

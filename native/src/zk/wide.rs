@@ -194,7 +194,8 @@ impl Lanes for Eight {
         let from = &from[..8];
         let at: *const __m512i = from.as_ptr().cast();
         // SAFETY: see `Eight`; eight elements of K are 24 words.
-        let (x, y, z) = unsafe { (_mm512_loadu_si512(at), _mm512_loadu_si512(at.add(1)), _mm512_loadu_si512(at.add(2))) };
+        let (x, y, z) =
+            unsafe { (_mm512_loadu_si512(at), _mm512_loadu_si512(at.add(1)), _mm512_loadu_si512(at.add(2))) };
         let first = permuted(x, [0, 3, 6, 9, 12, 15, 0, 0], y);
         let second = permuted(x, [1, 4, 7, 10, 13, 0, 0, 0], y);
         let third = permuted(x, [2, 5, 8, 11, 14, 0, 0, 0], y);

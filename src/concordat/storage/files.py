@@ -12,7 +12,7 @@ from concordat.primitives.errors import StorageError
 __all__ = ["WriterLock", "read_file", "sync_directory", "write_file"]
 
 
-def write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes | memoryview) -> None:
     """Put `data` at `path`, durably; after a crash the file holds the old bytes or the new ones.
 
     Raises

@@ -50,7 +50,8 @@ class ColumnTree:
         self._columns = np.ascontiguousarray(columns)
         self._encoded = self._columns.astype(">u8").tobytes()
         self._height = columns.shape[1] * 8
-        self._seed = seed
+        self.log_size = (len(columns) - 1).bit_length()
+        self.seed = seed
         level = [
             sha256(b"\x00" + self.salt(j) + self._encoded[j * self._height : (j + 1) * self._height]).digest()
             for j in range(columns.shape[0])
@@ -68,7 +69,7 @@ class ColumnTree:
 
     def salt(self, position: int) -> bytes:
         """Salt of a column: half of a digest that two neighbours share."""
-        both = sha256(self._seed + b"salt" + (position >> 1).to_bytes(4, "big")).digest()
+        both = sha256(self.seed + b"salt" + (position >> 1).to_bytes(4, "big")).digest()
         return both[16:] if position & 1 else both[:16]
 
     def column(self, position: int) -> list[int]:

@@ -28,6 +28,8 @@ class CommittedWeights:
     """Rows of the weight matrix with their random tails."""
     tree: ColumnTree
     """Code words and salts."""
+    tail: int
+    """Random symbols at the end of each row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,8 @@ def commit_weights(
     tails = random_base(seed, b"weights", relation.weight_rows * parameters.weight_tail)
     rows = np.concatenate([from_ints(weights), tails.reshape(relation.weight_rows, -1)], axis=1)
     tree = ColumnTree(encode_rows(rows, parameters.weight_log_domain).T, seed)
-    return CommittedWeights(commitment=WeightCommitment(root=tree.root), coefficients=rows, tree=tree)
+    commitment = WeightCommitment(root=tree.root)
+    return CommittedWeights(commitment=commitment, coefficients=rows, tree=tree, tail=parameters.weight_tail)
 
 
 def commit_input(parameters: Parameters, values: npt.NDArray[np.int64], seed: bytes) -> CommittedInput:

@@ -1,0 +1,84 @@
+"""Committed weights as words: the short form, from which the plain prover commits again.
+
+Words are little-endian u64: a head of sixteen (magic, shape, sizes of the code, 0 for short, seed, root), for each row
+whether it is wide, and the rows: four weights of 16 bits with a bias to a word, or one. The Rust twin writes a long
+form, with code words and digests after the rows, and reads both.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from concordat.primitives.errors import ModelError
+from concordat.zk.field import P
+from concordat.zk.parameters import Parameters
+from concordat.zk.prover.commit import CommittedWeights, commit_weights
+from concordat.zk.relation import Relation
+
+__all__ = ["opened", "words"]
+
+_Words = npt.NDArray[np.uint64]
+_MAGIC = int.from_bytes(b"CCZKWGT\x01", "little")
+_HEAD = 16
+_BIAS = 1 << 15
+
+
+def words(weights: CommittedWeights) -> _Words:
+    """The short form of a commitment."""
+    height, length = weights.coefficients.shape
+    tail, width = weights.tail, length - weights.tail
+    field = weights.coefficients[:, :width]
+    signed = np.where(field > np.uint64(P // 2), field - np.uint64(P), field).astype(np.int64)
+    head = np.zeros(_HEAD, dtype="<u8")
+    head[0], head[1], head[2] = _MAGIC, height | width << 32, tail | weights.tree.log_size << 32
+    head[4:8] = np.frombuffer(weights.tree.seed, dtype="<u8")
+    head[8:12] = np.frombuffer(weights.commitment.root, dtype="<u8")
+    wide = [bool(row.min() < -_BIAS or row.max() >= _BIAS) for row in signed]
+    rows = [row.astype(np.uint64) if is_wide else _packed(row) for row, is_wide in zip(signed, wide, strict=True)]
+    return np.concatenate([head.astype(np.uint64), np.array(wide, dtype=np.uint64), *rows])
+
+
+def opened(relation: Relation, parameters: Parameters, kept: _Words) -> CommittedWeights:
+    """The commitment of either form.
+
+    Raises
+    ------
+    ModelError
+        If the words belong to another relation or other parameters, or are damaged.
+    """
+    height, width = relation.weight_rows, relation.weight_width
+    shape = [_MAGIC, height | width << 32, parameters.weight_tail | parameters.weight_log_domain << 32]
+    if len(kept) < _HEAD + height or [int(n) for n in kept[:3]] != shape:
+        raise _damaged()
+    at, rows = _HEAD + height, []
+    for wide in kept[_HEAD : _HEAD + height]:
+        count = width if wide else -(-width // 4)
+        row = np.array(kept[at : at + count], dtype="<u8")
+        if len(row) != count:
+            raise _damaged()
+        rows.append(row.view("<i8") if wide else _unpacked(row)[:width])
+        at += count
+    seed = np.array(kept[4:8], dtype="<u8").tobytes()
+    made = commit_weights(relation, parameters, np.stack(rows).astype(np.int64), seed)
+    if made.commitment.root != np.array(kept[8:12], dtype="<u8").tobytes():
+        raise _damaged()
+    return made
+
+
+def _packed(row: npt.NDArray[np.int64]) -> _Words:
+    padded = np.zeros(-(-len(row) // 4) * 4, dtype="<u2")
+    padded[: len(row)] = row + _BIAS
+    return padded.view("<u8").astype(np.uint64)
+
+
+def _unpacked(row: _Words) -> npt.NDArray[np.int64]:
+    return row.view("<u2").astype(np.int64) - _BIAS
+
+
+def _damaged() -> ModelError:
+    return ModelError(
+        "The kept weights are damaged, or belong to another relation or other parameters.",
+        code="BadWitness",
+        hint="Commit the model again and register the new commitment.",
+    )
