@@ -67,7 +67,8 @@ class StakeMover:
     def __init__(
         self, earlier: Ledger, present: Ledger, journal: Journal, account: Address, idle: Callable[[], bool]
     ) -> None:
-        self._earlier, self._journal, self._idle, self._account = earlier, journal, idle, account
+        self._earlier, self._present, self._journal = earlier, present, journal
+        self._idle, self._account = idle, account
         self._out, self._in = Outbox(earlier, journal, account), Outbox(present, journal, account)
         self._looked = -LOOK_AGAIN
 
@@ -98,5 +99,7 @@ class StakeMover:
                 self._journal.set_item("stake", key, "stayed")  # it was needed after all; looked at again later
                 return
             self._journal.set_item("stake", key, "between")
-        self._in.send(f"stake in:{key}", Deposit(amount=amount))
+        amount = min(amount, self._present.token_balance(self._account))  # somebody may have used some of it meanwhile
+        if amount:
+            self._in.send(f"stake in:{key}", Deposit(amount=amount))
         self._journal.set_item("stake", key, "moved")
