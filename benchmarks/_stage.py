@@ -30,6 +30,7 @@ START = 2_000_000_000
 PRICE = usd("0.50")
 WINDOW = Seconds(600)
 FORTUNE = usd("1000")
+EVIDENCE = encode_policy(AnyOf(Native(), FraudProvable()))
 
 
 @dataclass(slots=True)
@@ -128,13 +129,22 @@ class Stage:
 
     # -- orders ------------------------------------------------------------------------------------------------------
 
-    def offer(self, model: ModelId, input_root: Bytes32, effect: Bytes32 = ZERO32) -> tuple[Order, Funding]:
+    def offer(
+        self,
+        model: ModelId,
+        input_root: Bytes32,
+        effect: Bytes32 = ZERO32,
+        *,
+        provider: Address | None = None,
+        evidence: Bytes32 = EVIDENCE,
+        within: int = 600,
+    ) -> tuple[Order, Funding]:
         """A new order of fifty cents with its bond, and the client's one signature."""
         self._salts += 1
-        limit = Timestamp(self.ledger.now() + 600)
+        limit = Timestamp(self.ledger.now() + within)
         order = Order(
             client=self.client.address,
-            provider=self.address("provider"),
+            provider=self.address("provider") if provider is None else provider,
             price=PRICE,
             bond=bond_for(PRICE),
             accept_by=limit,
@@ -142,7 +152,7 @@ class Stage:
             window=WINDOW,
             model=model,
             input=input_root,
-            evidence=encode_policy(AnyOf(Native(), FraudProvable())),
+            evidence=evidence,
             effect=effect,
             salt=keccak256(b"order %d" % self._salts),
         )

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from _effects import measure_effects
+from _panels import measure_panels
 from _peers import PEERS, Peer
 from _post_quantum import measure_post_quantum
 from _stage import open_stage
@@ -50,6 +51,10 @@ FIGURES: dict[str, Figure] = {
     "order_txs": Figure(what="  transactions", at_most=2),
     "client_txs": Figure(what="  of them the client's", at_most=0),
     "order_funded_first_gas": Figure(what="order, funded before the work (3 transactions)"),
+    "open_order_gas": Figure(what="order that names nobody: taken, delivered, paid (3 transactions)"),
+    "replicated_order_gas": Figure(what="order that two of three replicas must agree with, offer to paid"),
+    "replicated_order_replica_gas": Figure(what="  paid by each replica"),
+    "pool_join_gas": Figure(what="  joining the pool"),
     "withdrawal_gas": Figure(what="withdrawal from the vault"),
     "fraud_commit_gas": Figure(what="fraud proof: committing to the find"),
     "fraud_proof_gas": Figure(what="fraud proof: int8 or int16 product of 256", at_most=200_000),
@@ -75,7 +80,7 @@ def measure() -> Figures:
     """Everything, on a chain of its own."""
     with open_stage() as stage:
         figures = measure_orders(stage) | measure_disputes(stage) | measure_native(stage) | measure_records(stage)
-        return figures | measure_effects(stage) | measure_post_quantum(stage)
+        return figures | measure_effects(stage) | measure_post_quantum(stage) | measure_panels(stage)
 
 
 def missed(figures: Figures) -> list[str]:
