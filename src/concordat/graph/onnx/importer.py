@@ -276,7 +276,7 @@ def _score_names(tensor: str, width: int, classes: tuple[str | int, ...]) -> lis
 
 def _step(sample: Array, classifier: bool) -> Decimal:
     """A millionth for probabilities, else a power of ten about eight digits below the greatest value."""
-    reach = max(float(np.abs(sample).max()), 1e-9)
+    reach = max(float(np.abs(sample).max()), 1e-9) if sample.any() else 1.0
     if classifier and reach <= 1:
         return Decimal("0.000001")
     return Decimal(1).scaleb(int(np.floor(np.log10(reach))) - 7)

@@ -17,9 +17,9 @@ from concordat.graph.onnx.windows import Windows
 if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
-__all__ = ["gathered", "nearest_taps", "tap_indexes"]
+__all__ = ["NOTHING", "gathered", "nearest_taps", "tap_indexes"]
 
-_ZERO = -1
+NOTHING = -1
 """In an index list: an element that is zero."""
 
 
@@ -38,7 +38,7 @@ def tap_indexes(lowering: Lowering, view: RegionView, shape: Shape, windows: Win
     index = view.index.reshape(shape).transpose(1, 2, 0)
     found = index[np.clip(down, 0, shape.height - 1), np.clip(across, 0, shape.width - 1)]
     inside = (down >= 0) & (down < shape.height) & (across >= 0) & (across < shape.width)
-    return np.where(inside[..., None], found, _ZERO)
+    return np.where(inside[..., None], found, NOTHING)
 
 
 def nearest_taps(view: RegionView, shape: Shape, windows: Windows) -> Places:
@@ -56,13 +56,13 @@ def nearest_taps(view: RegionView, shape: Shape, windows: Windows) -> Places:
 def gathered(lowering: Lowering, region: Ref, index: Places) -> Ref:
     """Elements of a region, shape (rows, cols); equal lists that only start further on are stored once."""
     builder = lowering.builder
-    places = np.where(index == _ZERO, _ZERO, region.base + index * region.col)
+    places = np.where(index == NOTHING, NOTHING, region.base + index * region.col)
     start = region.start
-    if (places == _ZERO).any():
+    if (places == NOTHING).any():
         zero = _zero(lowering, region.type)
         start = min(region.start, zero.start)
         shift, at = ((ref.start - start) * region.type.per_word for ref in (region, zero))
-        places = np.where(places == _ZERO, at, places + shift)
+        places = np.where(places == NOTHING, at, places + shift)
     rows, cols = places.shape
     steps = places[1:] - places[:-1]
     alike = rows > 1 and steps[0, 0] >= 0 and bool((steps == steps[0, 0]).all())

@@ -27,6 +27,7 @@ from concordat.graph.onnx.operators import (
     structure,
     support_vectors,
     trees,
+    upwards,
 )
 from concordat.graph.onnx.operators.registry import Operator
 
@@ -54,6 +55,7 @@ OPERATORS: dict[str, Operator] = {
     **structure.OPERATORS,
     **support_vectors.OPERATORS,
     **trees.OPERATORS,
+    **upwards.OPERATORS,
 }
 """Every operator by its type."""
 INTERNAL = ("Curve", "OneHotRows", "Standardise")

@@ -20,7 +20,7 @@ from concordat.graph.onnx.windows import Windows, as_image, windows_of
 if TYPE_CHECKING:
     from concordat.graph.onnx.lowering import Lowering
 
-__all__ = ["OPERATORS", "as_kernel", "convolved", "kernel_windows", "per_channel"]
+__all__ = ["OPERATORS", "as_kernel", "constant_of", "convolved", "kernel_windows", "per_channel"]
 
 
 def kernel_windows(node: OnnxNode, shape: Sequence[int], kernel: Sequence[int]) -> tuple[Windows, int]:
@@ -76,7 +76,8 @@ def _conv(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
     return [found]
 
 
-def _constant(node: OnnxNode, value: Value, what: str) -> Floats:
+def constant_of(node: OnnxNode, value: Value, what: str) -> Floats:
+    """A constant input of an operator, which names it in its refusal."""
     if not isinstance(value, np.ndarray):
         raise node.refuse(f"its {what} is computed", code="UnsupportedOperator")
     return value.astype(np.float64)
@@ -88,8 +89,8 @@ def per_channel(numbers: Floats, places: int) -> Floats:
 
 
 def _lower_conv(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    kernel = as_kernel(_constant(node, values[1], "kernel"))
-    bias = _constant(node, values[2], "bias").ravel() if len(values) > 2 and node.inputs[2] else np.zeros(len(kernel))
+    kernel = as_kernel(constant_of(node, values[1], "kernel"))
+    bias = constant_of(node, values[2], "bias").ravel() if len(values) > 2 and node.inputs[2] else np.zeros(len(kernel))
     shape = lowering.row_shape(node.inputs[0])
     windows, groups = kernel_windows(node, shape, lowering.samples[node.inputs[1]].shape)
     view = narrow_image(lowering, lowering.numbers(node, values[0]), node.inputs[0])
@@ -97,49 +98,6 @@ def _lower_conv(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> 
     sums = convolve(lowering, view, Shape(*as_image(shape)), steps, groups, windows)
     places = math.prod(windows.count)
     return [sums.affine(per_channel(unit * view.scale[0], places), per_channel(bias, places))]
-
-
-# -- upwards ---------------------------------------------------------------------------------------------------------
-
-
-def _conv_transpose(node: OnnxNode, inputs: Sequence[Array]) -> list[Array]:
-    image, kernel = inputs[0], inputs[1]
-    lines, columns = _tiles(node, image.shape[1:], kernel.shape)
-    height, width = image.shape[2:]
-    found = np.einsum("bchw,cokl->bohkwl", image, kernel).reshape(len(image), -1, height * lines, width * columns)
-    if len(inputs) > 2 and inputs[2].size:
-        found = found + inputs[2].reshape(-1, 1, 1)
-    return [found.astype(image.dtype)]
-
-
-def _tiles(node: OnnxNode, shape: Sequence[int], kernel: Sequence[int]) -> tuple[int, int]:
-    """Size of the tile that each pixel becomes."""
-    if len(shape) != 3 or len(kernel) != 4 or kernel[0] != shape[0] or int(node.attributes.get("group", 1)) != 1:
-        raise node.refuse(f"a kernel of shape {tuple(kernel)} does not fit {tuple(shape)}", code="UnsupportedOperator")
-    strides = tuple(node.attributes.get("strides") or (1, 1))
-    moved = any(node.attributes.get("pads") or ()) or any(node.attributes.get("output_padding") or ())
-    spread = any(d != 1 for d in node.attributes.get("dilations") or ())
-    unpadded = node.attributes.get("auto_pad", "NOTSET") in ("", "NOTSET", "VALID")
-    if strides != tuple(kernel[2:]) or moved or spread or not unpadded or "output_shape" in node.attributes:
-        raise node.refuse("only where its windows do not overlap has it an integer form", code="UnsupportedOperator")
-    if kernel[1] * math.prod(shape[1:]) * math.prod(strides) > MAX_ROW_ELEMENTS:
-        raise node.refuse("a row of its output is too large", code="ModelTooLarge")
-    return strides[0], strides[1]
-
-
-def _lower_conv_transpose(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    """Each pixel becomes a tile: a product with all the kernel's taps, whose elements are then put in order."""
-    kernel = _constant(node, values[1], "kernel")
-    inputs, outputs, lines, columns = kernel.shape
-    bias = _constant(node, values[2], "bias").ravel() if len(values) > 2 and node.inputs[2] else np.zeros(outputs)
-    shape = Shape(*as_image(lowering.row_shape(node.inputs[0])))
-    view = narrow_image(lowering, lowering.numbers(node, values[0]), node.inputs[0])
-    steps, unit = weight_steps(lowering, node.inputs[1], kernel.transpose(2, 3, 1, 0).reshape(-1, inputs))
-    one = windows_of(OnnxNode(op=node.op, name=node.name, inputs=(), outputs=(), attributes={}), shape, (1, 1))
-    sums = convolve(lowering, view, shape, steps[:, :, None, None], 1, one)
-    tiles = np.arange(sums.n).reshape(lines, columns, outputs, shape.height, shape.width).transpose(2, 3, 0, 4, 1)
-    scaled = sums.affine(per_channel(unit * view.scale[0], shape.height * shape.width), 0.0)
-    return [scaled.take(tiles).affine(1.0, per_channel(bias, sums.n // (lines * columns * outputs) * lines * columns))]
 
 
 # -- normalisation ---------------------------------------------------------------------------------------------------
@@ -166,7 +124,7 @@ def _norm(node: OnnxNode, constants: Sequence[Array]) -> tuple[Floats, Floats]:
 
 
 def _lower_batch_norm(lowering: Lowering, node: OnnxNode, values: Sequence[Value]) -> list[Value]:
-    factor, summand = _norm(node, [_constant(node, value, "scale") for value in values[1:]])
+    factor, summand = _norm(node, [constant_of(node, value, "scale") for value in values[1:]])
     view = lowering.numbers(node, values[0])
     places = view.n // lowering.row_shape(node.inputs[0])[0]
     return [view.affine(per_channel(factor, places), per_channel(summand, places))]
@@ -175,5 +133,4 @@ def _lower_batch_norm(lowering: Lowering, node: OnnxNode, values: Sequence[Value
 OPERATORS = {
     "BatchNormalization": Operator(evaluate=_batch_norm, lower=_lower_batch_norm),
     "Conv": Operator(evaluate=_conv, lower=_lower_conv),
-    "ConvTranspose": Operator(evaluate=_conv_transpose, lower=_lower_conv_transpose),
 }
