@@ -13,11 +13,11 @@ from typing import TypeAlias
 
 from concordat.primitives.errors import VerificationError
 
-__all__ = [
-    "ONE",
-    "ZERO",
+__all__ = [  # noqa: RUF022 (K is a type, and in the field's letters)
     "K",
+    "ONE",
     "P",
+    "ZERO",
     "add",
     "batch_inverse",
     "dot_base",

@@ -5,6 +5,7 @@ May import `concordat.graph` and `concordat.zk.relation`.
 
 from __future__ import annotations
 
-from concordat.zk.circuit.compile import Circuit, Disclosure, compile_graph
+from concordat.zk.circuit.compile import compile_graph
+from concordat.zk.circuit.compiled import Circuit, Disclosure
 
 __all__ = ["Circuit", "Disclosure", "compile_graph"]

@@ -63,7 +63,9 @@ class Part:
     """A block, or some of its cells, times a number."""
 
     coefficient: int
+    """Factor of the cells."""
     block: Block
+    """Where they are."""
     indices: npt.NDArray[np.int64] | None = None
     """Which cell each element reads; `NOWHERE` for none; all in order if left out."""
 
@@ -73,9 +75,13 @@ class Value:
     """Elements that are linear in cells: ``Σ parts + constant``."""
 
     count: int
+    """Elements, of all inferences."""
     parts: tuple[Part, ...]
+    """Addends."""
     constant: int
+    """Added to every element."""
     fill: Fill
+    """The elements themselves."""
 
     def at(self, indices: npt.NDArray[np.int64]) -> Value:
         """The elements at some indices; `NOWHERE` gives zero and needs a value without a constant."""
@@ -130,7 +136,9 @@ class Weights:
     """Weights of a matrix product, shape (cols, inner), and where they come to lie."""
 
     values: npt.NDArray[np.int64]
+    """One row for each output."""
     row: int = -1
+    """First row of the weight matrix, once laid out."""
 
 
 @dataclass(slots=True)
@@ -138,10 +146,15 @@ class Product:
     """A matrix product of blocks: rows of `left` with rows of `right`, each (rows, inner) indices into a block."""
 
     rows: int
+    """Rows of the left side, all inferences."""
     cols: int
+    """Rows of the right side."""
     inner: int
+    """Length of a dot product."""
     left: tuple[Block, npt.NDArray[np.int64]]
+    """Block and indices."""
     right: Weights | tuple[Block, npt.NDArray[np.int64]]
+    """Weights, or block and indices."""
 
 
 @dataclass(slots=True)
@@ -153,12 +166,19 @@ class Builder:
     batch: int
     """Inferences."""
     pairs: list[tuple[LookupKind, int, int, Block, Block | None]] = field(default_factory=list)
+    """Look-ups: kind, tables, block of column a, block of column b."""
     rows: list[tuple[Block, Block]] = field(default_factory=list)
+    """Blocks side by side, for products of their cells."""
     singles: list[Block] = field(default_factory=list)
+    """Other blocks."""
     constraints: list[_Constraint] = field(default_factory=list)
+    """Families to be."""
     products: list[Product] = field(default_factory=list)
+    """Matrix products."""
     functions: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
+    """Numbers of function tables, by their entries."""
     copied: list[tuple[Block, npt.NDArray[np.int64]]] = field(default_factory=list)
+    """Cells that equal weights."""
 
     # -- cells -------------------------------------------------------------------------------------------------------
 

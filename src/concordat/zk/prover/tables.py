@@ -34,14 +34,23 @@ class ConstraintTables:
     """Names as in `concordat.zk.verifier.constraints`; each of shape ``(2**log_rows, 3)``."""
 
     pair: Vector
+    """Powers of tau in PAIR rows."""
     function: Vector
+    """Powers of tau in FUNCTION rows."""
     single: Vector
+    """Powers of tau in SINGLE rows."""
     table_a: Vector
+    """Numbers of the tables of column a."""
     table_b: Vector
+    """Numbers of the tables of column b."""
     product: Vector
+    """Factors of products of two cells."""
     cells_a: Vector
+    """Factors of the cells of column a."""
     cells_b: Vector
+    """Factors of the cells of column b."""
     inverses: Vector
+    """Factors of the inverses."""
 
     def accumulate(self, column: int, values: Vector) -> None:
         """Add to the factors of a column of cells."""

@@ -11,7 +11,7 @@ The sumcheck runs over ``Σ_i G(i)`` with
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from concordat.zk.challenges import Batching, KeyChallenges, exponents, family_offsets, geometric
 from concordat.zk.field import ONE, ZERO, K, add, batch_inverse, embed, mul, power, scale, sub
@@ -36,16 +36,21 @@ class Coefficients:
     """Values at the final point."""
 
     pair: K = ZERO
+    """Powers of tau in PAIR rows."""
     function: K = ZERO
+    """Powers of tau in FUNCTION rows."""
     single: K = ZERO
+    """Powers of tau in SINGLE rows."""
     table_a: K = ZERO
+    """Numbers of the tables of column a."""
     table_b: K = ZERO
+    """Numbers of the tables of column b."""
     product: K = ZERO
-    cells: list[K] = None  # type: ignore[assignment]
+    """Factors of products of two cells."""
+    cells: list[K] = field(default_factory=lambda: [ZERO, ZERO])
+    """Factors of the cells of columns a and b."""
     inverses: K = ZERO
-
-    def __post_init__(self) -> None:
-        self.cells = [ZERO, ZERO]
+    """Factors of the inverses."""
 
     def value(self, keys: KeyChallenges, a: K, b: K, h: K) -> K:
         """``G`` for the revealed values of the columns and the inverses."""
