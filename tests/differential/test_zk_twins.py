@@ -93,7 +93,7 @@ def prove_graph(
     relation, parameters = circuit.relation, choose(circuit.relation, proofs=8)
     proofs = []
     for commit, make in (((commit_weights, commit_input), prove), (PLAIN, plain_prove)):
-        weights = commit[0](relation, parameters, circuit.weights, secret("weights"))
+        weights = commit[0](relation, parameters, circuit.weights, secret("weights")) if relation.weight_rows else None
         taken = commit[1](parameters, circuit.inputs(done), secret("input"))
         statement = Statement(
             chain_id=1,
@@ -103,7 +103,7 @@ def prove_graph(
             version=1,
             relation=relation,
             parameters=parameters,
-            weights=weights.commitment,
+            weights=weights and weights.commitment,
             input=taken.commitment,
             publics=circuit.publics(done),
         )
