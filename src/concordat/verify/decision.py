@@ -70,7 +70,7 @@ def authorisation(case: Case) -> Found:
             if case.settled:
                 return holds("The client is a contract; the market accepted its signature.")
             return unchecked("The client seems to be a contract; only a chain can say whether it signed.")
-        digests: list[Bytes32] = list(names)
+        digests = [Bytes32(name) for name in names]
     else:
         if token is None:
             return unchecked("The bundle does not say which token the client's authorisation is for.")
