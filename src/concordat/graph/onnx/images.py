@@ -111,15 +111,15 @@ def frame_of(lowering: Lowering, view: RegionView, shape: Shape) -> Frame | None
     if view.region.col != 1:
         return None
     index = view.index.reshape(shape)
-    pitch = int(index[0, 1, 0] - index[0, 0, 0]) if shape.height > 1 else shape.width * shape.channels
-    origin = int(index[0, 0, 0])
-    if pitch < shape.width * shape.channels:
+    origin, width = int(index[0, 0, 0]), shape.width * shape.channels
+    pitch = int(index[0, 1, 0]) - origin if shape.height > 1 else width
+    if pitch < width:
         return None
     found = Frame(shape=shape, origin=origin, pitch=pitch, margin=NO_MARGIN)
     if not np.array_equal(found.indexes(), view.index):
         return None
     known = lowering.frames.get(view.region)
-    if known is not None and known.shape == shape and (known.origin, known.pitch) == (origin, pitch):
+    if known is not None and (known.shape, known.origin) == (shape, origin) and (pitch == known.pitch or shape[1] == 1):
         return known
     return found
 

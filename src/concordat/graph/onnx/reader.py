@@ -214,7 +214,7 @@ def _check_opsets(model: onnx.ModelProto) -> int:
             since = max(since, _BROADCASTING)
         if node.domain in ("", "ai.onnx") and versions[""] < since:
             raise ModelError(
-                f"The model uses opset {versions['']}; {node.op_type[:80]} is read from opset {since} on.",
+                f"The model uses opset {versions['']}; {node.op_type[:80]} may be read from opset {since} on.",
                 code="OldOpset",
                 hint=f"Export with target_opset={OLDEST_OPSET} or newer.",
                 op=node.op_type,
