@@ -6,8 +6,8 @@
 use std::ops::Range;
 
 use crate::plan::kernels::{Factors, Sums};
-use crate::plan::matrix::Matrix;
-use crate::plan::memory::{Bank, Memory, Slot};
+use crate::plan::matrix::{Matrix, Totals, Workspace};
+use crate::plan::memory::{Bank, Element, Memory, Region, Slot};
 use crate::plan::survey::Survey;
 use crate::plan::tier::Tier;
 use crate::program::{ElementType, Node, Op, Operand, Program, Space};
@@ -104,7 +104,7 @@ pub fn grids(survey: &Survey) -> Vec<Option<Grid>> {
             Op::Affine => addition(survey, node, &found),
             _ => None,
         };
-        found.push(grid.filter(|grid| node.kind == ElementType::I32 && i32::try_from(grid.bound()).is_ok()));
+        found.push(grid.filter(|grid| node.kind >= ElementType::I32 && grid.bound() < 1 << 62));
     }
     found
 }
@@ -184,12 +184,20 @@ fn addition(survey: &Survey, node: &Node, found: &[Option<Grid>]) -> Option<Grid
 
 // -- steps -----------------------------------------------------------------------------------------------------------
 
-/// Consecutive taps of all kernels, packed for the kernels that read pairs.
+/// Consecutive taps of all kernels.
 #[derive(Debug)]
 struct Stretch {
     /// What the first position reads first, in a row of the bank of 16 bits.
     from: usize,
-    matrix: Matrix,
+    kernels: Kernels,
+}
+
+#[derive(Debug)]
+enum Kernels {
+    /// Packed for the kernels that read pairs.
+    Packed(Matrix),
+    /// As they are, kernel by kernel, if sums of 32 bits are exact over too few of them.
+    Plain(Vec<Vec<i64>>),
 }
 
 /// Windows that step through an image, times kernels.
@@ -224,40 +232,91 @@ impl Convolution {
             let kernels = grid.weights(taps, program);
             for range in used(&kernels) {
                 let part: Vec<Vec<i64>> = kernels.iter().map(|kernel| kernel[range.clone()].to_vec()).collect();
-                let matrix = Matrix::new(&part, grid.magnitude, tier)?;
-                stretches.push(Stretch { from: at(taps.first + range.start), matrix });
+                let packed = Matrix::new(&part, grid.magnitude, tier).map(Kernels::Packed);
+                let kernels = packed.unwrap_or(Kernels::Plain(part));
+                stretches.push(Stretch { from: at(taps.first + range.start), kernels });
             }
         }
-        let narrow = stretches.iter().all(|stretch| stretch.matrix.is_narrow());
-        (target.bank == Bank::Int && narrow && !stretches.is_empty()).then_some(Self {
-            stretches,
-            step,
-            positions: grid.rows,
-            kernels: grid.cols,
-            target,
-        })
+        Some(Self { stretches, step, positions: grid.rows, kernels: grid.cols, target })
     }
 
     /// Rough number of nanoseconds that a row takes.
     pub fn cost(&self) -> usize {
-        self.stretches.iter().map(|stretch| stretch.matrix.constants()).sum::<usize>() * self.positions / 256
+        let of = |stretch: &Stretch| match &stretch.kernels {
+            Kernels::Packed(matrix) => matrix.constants() / 256,
+            Kernels::Plain(kernels) => kernels.iter().map(Vec::len).sum(),
+        };
+        self.stretches.iter().map(of).sum::<usize>() * self.positions
     }
 
     /// Works out the region in the first `rows` rows.
     pub fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
+        let mut work = std::mem::take(&mut memory.work);
+        let mut aside = std::mem::take(&mut memory.scratch);
+        let sums = self.positions * self.kernels;
         for row in 0..rows {
             let shorts = &memory.shorts.all()[row * memory.shorts.stride()..];
-            let stride = memory.ints.stride();
-            let target = &mut memory.ints.all_mut()[row * stride + self.target.at..][..self.positions * self.kernels];
-            let mut sums = Sums { elements: target, stride: self.kernels, resume: false };
-            for stretch in &self.stretches {
-                let elements = &shorts[stretch.from..];
-                let factors = Factors { elements, stride: self.step, rows: self.positions };
-                stretch.matrix.multiply_narrow(tier, factors, &mut sums);
-                sums.resume = true;
+            if self.target.bank == Bank::Int {
+                let stride = memory.ints.stride();
+                let target = &mut memory.ints.all_mut()[row * stride + self.target.at..][..sums];
+                if self.run_narrow(shorts, target, tier) {
+                    continue;
+                }
+            }
+            aside.resize(aside.len().max(2 * sums), 0);
+            let (totals, part) = aside.split_at_mut(sums);
+            self.run_wide(shorts, (totals, &mut part[..sums]), &mut work, tier);
+            match memory.split(row, self.target, sums).1 {
+                Region::Shorts(region) => store(totals, region),
+                Region::Ints(region) => store(totals, region),
+                Region::Longs(region) => store(totals, region),
             }
         }
+        (memory.work, memory.scratch) = (work, aside);
     }
+
+    /// In sums of 32 bits; says whether those are exact.
+    fn run_narrow(&self, shorts: &[i16], target: &mut [i32], tier: Tier) -> bool {
+        let mut sums = Sums { elements: target, stride: self.kernels, resume: false };
+        self.stretches.iter().all(|stretch| {
+            let Kernels::Packed(matrix) = &stretch.kernels else { return false };
+            let exact = matrix.multiply_narrow(tier, self.factors(shorts, stretch), &mut sums);
+            sums.resume = true;
+            exact
+        })
+    }
+
+    /// In sums of 64 bits, stretch by stretch.
+    fn run_wide(&self, shorts: &[i16], sums: (&mut [i64], &mut [i64]), work: &mut Workspace, tier: Tier) {
+        let (totals, part) = sums;
+        totals.fill(0);
+        for stretch in &self.stretches {
+            match &stretch.kernels {
+                Kernels::Packed(matrix) => {
+                    let mut found = Totals { elements: part, stride: self.kernels };
+                    matrix.multiply(tier, self.factors(shorts, stretch), work, &mut found);
+                }
+                Kernels::Plain(kernels) => {
+                    for (position, sums) in part.chunks_exact_mut(self.kernels).enumerate() {
+                        let elements = &shorts[stretch.from + position * self.step..];
+                        for (sum, kernel) in sums.iter_mut().zip(kernels) {
+                            let products = kernel.iter().zip(elements);
+                            *sum = products.map(|(weight, element)| weight * i64::from(*element)).sum();
+                        }
+                    }
+                }
+            }
+            totals.iter_mut().zip(&*part).for_each(|(total, part)| *total += part);
+        }
+    }
+
+    fn factors<'a>(&self, shorts: &'a [i16], stretch: &Stretch) -> Factors<'a, i16> {
+        Factors { elements: &shorts[stretch.from..], stride: self.step, rows: self.positions }
+    }
+}
+
+fn store<T: Element>(totals: &[i64], region: &mut [T]) {
+    region.iter_mut().zip(totals).for_each(|(element, total)| *element = T::cut(*total));
 }
 
 /// Stretches of a matrix's columns without long rows of zeros.
@@ -288,8 +347,7 @@ impl Depthwise {
                 taps.extend(used.map(|(place, weight)| (part.first - from + place, *weight as i32)));
             }
         }
-        let (from, positions) = (at(from), grid.cols);
-        (target.bank == Bank::Int).then_some(Self { from, steps: (plane, step), positions, taps, target })
+        Some(Self { from: at(from), steps: (plane, step), positions: grid.cols, taps, target })
     }
 
     /// Rough number of nanoseconds that a row takes.
@@ -299,20 +357,37 @@ impl Depthwise {
 
     /// Works out the region in the first `rows` rows.
     pub fn run(&self, memory: &mut Memory, rows: usize, tier: Tier) {
+        let sums = self.positions * self.taps.len();
         tier.run(
             #[inline(always)]
             || {
                 for row in 0..rows {
-                    let shorts = &memory.shorts.all()[row * memory.shorts.stride() + self.from..];
-                    let stride = memory.ints.stride();
-                    let target = &mut memory.ints.all_mut()[row * stride + self.target.at..];
-                    let planes = target.chunks_mut(self.positions).zip(&self.taps).enumerate();
-                    for (number, (target, taps)) in planes {
-                        self.plane(&shorts[number * self.steps.0..], taps, target);
+                    if self.target.bank == Bank::Int {
+                        let shorts = &memory.shorts.all()[row * memory.shorts.stride() + self.from..];
+                        let stride = memory.ints.stride();
+                        let target = &mut memory.ints.all_mut()[row * stride + self.target.at..][..sums];
+                        let planes = target.chunks_exact_mut(self.positions).zip(&self.taps).enumerate();
+                        planes.for_each(|(at, (plane, taps))| self.plane(&shorts[at * self.steps.0..], taps, plane));
+                    } else {
+                        let (earlier, region) = memory.split(row, self.target, sums);
+                        if let Region::Longs(region) = region {
+                            self.wide_planes(&earlier.shorts[self.from..], region);
+                        }
                     }
                 }
             },
         );
+    }
+
+    #[inline(always)]
+    fn wide_planes(&self, shorts: &[i16], region: &mut [i64]) {
+        for (at, (plane, taps)) in region.chunks_exact_mut(self.positions).zip(&self.taps).enumerate() {
+            let source = &shorts[at * self.steps.0..];
+            for (position, sum) in plane.iter_mut().enumerate() {
+                let element = |offset: usize| i64::from(source[offset + position * self.steps.1]);
+                *sum = taps.iter().map(|(offset, weight)| i64::from(*weight) * element(*offset)).sum();
+            }
+        }
     }
 
     #[inline(always)]

@@ -105,11 +105,6 @@ impl Matrix {
         }
     }
 
-    /// Whether sums of 32 bits are exact.
-    pub fn is_narrow(&self) -> bool {
-        matches!(self.form, Form::Whole(_)) && self.stretches.len() == 1
-    }
-
     /// The product as sums of 32 bits, if those are exact.
     pub fn multiply_narrow(&self, tier: Tier, factors: Factors<i16>, sums: &mut Sums) -> bool {
         match &self.form {
