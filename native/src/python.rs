@@ -156,6 +156,7 @@ fn concordat_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<zk::python::ZkProver>()?;
     module.add_class::<zk::python::ZkWeights>()?;
     module.add_class::<zk::python::ZkInput>()?;
+    module.add_class::<zk::python::ZkVerifier>()?;
     module.add_function(wrap_pyfunction!(zk::python::zk_commit_input, module)?)?;
     module.add_function(wrap_pyfunction!(keccak256, module)?)?;
     module.add_function(wrap_pyfunction!(merkle_levels, module)?)

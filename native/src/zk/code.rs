@@ -1,5 +1,6 @@
 //! Reed–Solomon codes and the salted Merkle trees over their columns; see `concordat.zk.prover.code`.
 
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::field::{mul, pow, root_of_unity};
@@ -8,6 +9,31 @@ use super::transform::transform;
 
 /// Elements of a code from which a second thread is worth its start.
 const WORTH: usize = 1 << 17;
+
+/// Buffers of earlier proofs: to have their pages given by the system anew would cost as much as to fill them.
+static SPARE: Mutex<Vec<Vec<u64>>> = Mutex::new(Vec::new());
+const SPARES: usize = 3;
+
+/// A buffer with anything in it.
+fn buffer(length: usize) -> Vec<u64> {
+    let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+    let fits = (0..spare.len()).filter(|&i| spare[i].capacity() >= length).min_by_key(|&i| spare[i].capacity());
+    let mut found = fits.map(|i| spare.swap_remove(i)).unwrap_or_default();
+    drop(spare);
+    found.resize(length, 0);
+    found
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.push(std::mem::take(&mut self.elements));
+        if spare.len() > SPARES {
+            let least = (0..spare.len()).min_by_key(|&i| spare[i].capacity()).unwrap_or(0);
+            spare.swap_remove(least);
+        }
+    }
+}
 
 /// Code words, one row after another.
 pub struct Code {
@@ -19,7 +45,7 @@ impl Code {
     /// Encode rows of coefficients.
     pub fn new(rows: &[&[u64]], log_domain: u32) -> Self {
         let size = 1usize << log_domain;
-        let mut elements = vec![0; rows.len() * size];
+        let mut elements = buffer(rows.len() * size);
         let work = |rows: &[&[u64]], words: &mut [u64]| {
             for (row, word) in rows.iter().zip(words.chunks_exact_mut(size)) {
                 transform(row, word);

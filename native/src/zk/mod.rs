@@ -1,21 +1,27 @@
 //! Zero-knowledge proofs of inference: the fast prover; `concordat.zk` defines what everything means.
 
+pub mod algebra;
 pub mod code;
 pub mod field;
 pub mod hash;
 #[cfg(target_arch = "x86_64")]
 mod hash_wide;
 pub mod hub;
+pub mod hub_check;
 pub mod lanes;
 pub mod matrix;
+pub mod proof;
 pub mod prove;
 #[cfg(feature = "python")]
 pub mod python;
 pub mod relation;
 pub mod rounds;
+pub mod soundness;
+pub mod statement;
 pub mod sumcheck;
 pub mod transcript;
 pub mod transform;
+pub mod verify;
 pub mod weights;
 #[cfg(target_arch = "x86_64")]
 pub mod wide;

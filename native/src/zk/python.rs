@@ -8,6 +8,8 @@ use pyo3::types::PyBytes;
 use super::matrix::{Matrix, pack};
 use super::prove::{Input, Job, commit_input, prove};
 use super::relation::{Malformed, Parameters, Relation};
+use super::transcript::sha256;
+use super::verify::verify;
 use super::weights::{Weights, commit, short};
 
 fn refuse(error: Malformed) -> PyErr {
@@ -130,6 +132,35 @@ impl ZkProver {
         };
         let proof = py.detach(|| prove(&job)).map_err(refuse)?;
         Ok(PyBytes::new(py, &proof))
+    }
+}
+
+/// A relation whose proofs are checked, decoded once.
+#[pyclass(frozen, module = "concordat_native")]
+pub struct ZkVerifier {
+    relation: Relation,
+    digest: [u8; 32],
+}
+
+#[pymethods]
+impl ZkVerifier {
+    #[new]
+    fn new(relation: &[u8]) -> PyResult<Self> {
+        Ok(Self { relation: Relation::decode(relation).map_err(refuse)?, digest: sha256(&[relation]) })
+    }
+
+    /// ``None`` for a good proof, else why it is not.
+    #[pyo3(signature = (statement, proof, weights = None))]
+    fn refusal(
+        &self,
+        py: Python<'_>,
+        statement: &[u8],
+        proof: &[u8],
+        weights: Option<PyReadonlyArray1<'_, i64>>,
+    ) -> PyResult<Option<&'static str>> {
+        let weights = weights.as_ref().map(|array| array.as_slice()).transpose()?;
+        let verified = py.detach(|| verify(&self.relation, &self.digest, statement, weights, proof));
+        Ok(verified.err().map(|refused| refused.0))
     }
 }
 

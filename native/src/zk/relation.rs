@@ -220,7 +220,7 @@ impl Relation {
 
     /// Exponents of theta that all families take.
     pub fn exponents(&self) -> usize {
-        self.families.last().map_or(0, |f| f.offset + f.count / f.cols * f.stride)
+        self.families.last().map_or(0, |f| f.offset.saturating_add((f.count / f.cols).saturating_mul(f.stride)))
     }
 
     /// Decode the canonical bytes.
@@ -231,7 +231,78 @@ impl Relation {
             at: 0,
         };
         let relation = r.relation()?;
-        if r.at != r.numbers.len() { Err(Malformed("bytes after the relation")) } else { Ok(relation) }
+        if r.at != r.numbers.len() {
+            return Err(Malformed("bytes after the relation"));
+        }
+        relation.check()?;
+        Ok(relation)
+    }
+}
+
+/// Most rows, weights, products and exponents of a relation.
+const MOST: usize = 1 << 28;
+
+impl Relation {
+    /// Refuse what refers to cells, weights or public numbers that do not exist.
+    fn check(&self) -> Result<(), Malformed> {
+        let weights = self.weight_rows.checked_mul(self.weight_width()).is_some_and(|n| n <= 1 << 32);
+        if self.lookup_rows > self.used_rows || !weights || self.publics.iter().any(|&n| n > MOST) {
+            return Err(Malformed("the sizes of the relation do not fit each other"));
+        }
+        let cells = |start: usize, count: usize| start + count <= self.used_rows;
+        let looked = self.lookups.iter().all(|look| look.start + look.count <= self.lookup_rows);
+        let kept = self.tables.iter().all(|t| (t.number >= 64 || t.number <= 24) && cells(t.start, t.size()));
+        if !(looked && kept && cells(self.input_start, self.input_count)) {
+            return Err(Malformed("a look-up, a table or the input lies outside the cells"));
+        }
+        let rows = |copy: &Copy| copy.row + copy.count.div_ceil(self.weight_width()) <= self.weight_rows;
+        if !self.copies.iter().all(|copy| cells(copy.start, copy.count) && rows(copy)) {
+            return Err(Malformed("a copy lies outside the cells or the weights"));
+        }
+        if self.exponents() > MOST || !self.families.iter().all(|family| self.holds(family)) {
+            return Err(Malformed("a term lies outside the cells"));
+        }
+        if self.matmuls.iter().map(|m| m.inner).sum::<usize>() > MOST
+            || !self.matmuls.iter().all(|m| self.multiplies(m))
+        {
+            return Err(Malformed("a matrix product lies outside the cells or the weights"));
+        }
+        Ok(())
+    }
+
+    fn holds(&self, family: &Family) -> bool {
+        family.count <= MOST
+            && family.stride <= MOST
+            && family.terms.iter().all(|term| match &term.kind {
+                TermKind::Cells { rows: Rows::List(list), .. } => list.len() == family.count && self.lists(list),
+                TermKind::Cells { rows: Rows::Run(start), .. } | TermKind::Product { start } => {
+                    start + family.count <= self.used_rows
+                }
+                TermKind::Public { vector, start } => {
+                    self.publics.get(*vector).is_some_and(|length| start + family.count <= *length)
+                }
+                TermKind::Matmul { number } => *number < self.matmuls.len(),
+            })
+    }
+
+    fn lists(&self, list: &[u32]) -> bool {
+        list.iter().all(|&row| row == NOWHERE || (row as usize) < self.used_rows)
+    }
+
+    fn multiplies(&self, m: &Matmul) -> bool {
+        let sizes = [m.rows, m.cols, m.inner].iter().all(|&n| 0 < n && n <= 1 << 24);
+        let right = match &m.right {
+            Right::Cells(operand) => self.reads(operand, m.cols, m.inner),
+            Right::Weights { row } => row + self.chunks(m) * self.block_rows(m) <= self.weight_rows,
+        };
+        sizes && m.stride <= MOST && m.rows * m.stride <= MOST && right && self.reads(&m.left, m.rows, m.inner)
+    }
+
+    fn reads(&self, operand: &Operand, rows: usize, inner: usize) -> bool {
+        match &operand.list {
+            Some(list) => list.len() == rows * inner && self.lists(list),
+            None => operand.start + (rows - 1) * operand.row + inner <= self.used_rows && rows * inner <= MOST,
+        }
     }
 }
 
@@ -260,6 +331,10 @@ impl Numbers {
         (0..count).map(|_| read(self)).collect()
     }
 
+    fn column(&mut self) -> Result<usize, Malformed> {
+        self.size().and_then(|n| if n < 2 { Ok(n) } else { Err(Malformed("there are two columns")) })
+    }
+
     fn list(&mut self) -> Result<Option<Vec<u32>>, Malformed> {
         if self.numbers.get(self.at) == Some(&-1) {
             self.at += 1;
@@ -270,7 +345,7 @@ impl Numbers {
     }
 
     fn operand(&mut self) -> Result<Operand, Malformed> {
-        Ok(Operand { column: self.size()? & 1, start: self.size()?, row: self.size()?, list: self.list()? })
+        Ok(Operand { column: self.column()?, start: self.size()?, row: self.size()?, list: self.list()? })
     }
 
     fn relation(&mut self) -> Result<Relation, Malformed> {
@@ -293,18 +368,23 @@ impl Numbers {
         let tables = self.many(|r| {
             let number = r.size()? as u64;
             let entries = r.many(|r| Ok((r.one()?, r.one()?)))?;
-            Ok(Table { number, entries, column: r.size()? & 1, start: r.size()? })
+            Ok(Table { number, entries, column: r.column()?, start: r.size()? })
         })?;
         let mut offset = 0;
         let mut families = self.many(Self::family)?;
         for family in &mut families {
             family.offset = offset;
-            offset += family.count / family.cols * family.stride;
+            offset =
+                family.stride.checked_mul(family.count / family.cols).map_or(usize::MAX, |n| n.saturating_add(offset));
         }
         let mut matmuls = self.many(|r| {
             let (rows, cols, inner) = (r.size()?, r.size()?, r.size()?);
             let left = r.operand()?;
-            let right = if r.one()? == 0 { Right::Weights { row: r.size()? } } else { Right::Cells(r.operand()?) };
+            let right = match r.one()? {
+                0 => Right::Weights { row: r.size()? },
+                1 => Right::Cells(r.operand()?),
+                _ => return Err(Malformed("an unknown operand")),
+            };
             Ok(Matmul { rows, cols, inner, left, right, stride: cols })
         })?;
         for family in families.iter().rev() {
@@ -315,7 +395,7 @@ impl Numbers {
             }
         }
         let copies =
-            self.many(|r| Ok(Copy { row: r.size()?, column: r.size()? & 1, start: r.size()?, count: r.size()? }))?;
+            self.many(|r| Ok(Copy { row: r.size()?, column: r.column()?, start: r.size()?, count: r.size()? }))?;
         Ok(Relation {
             used_rows,
             lookup_rows,
@@ -327,7 +407,7 @@ impl Numbers {
             families,
             matmuls,
             copies,
-            input_column: self.size()? & 1,
+            input_column: self.column()?,
             input_start: self.size()?,
             input_count: self.size()?,
             publics: self.many(Self::size)?,
@@ -344,8 +424,11 @@ impl Numbers {
             let (kind, coefficient) = (r.one()?, r.one()?);
             let (column, start) = (r.size()?, r.size()?);
             let list = r.list()?;
+            if kind == 0 && column > 1 || kind != 0 && list.is_some() {
+                return Err(Malformed("a term of an unknown form"));
+            }
             let kind = match kind {
-                0 => TermKind::Cells { column: column & 1, rows: list.map_or(Rows::Run(start), Rows::List) },
+                0 => TermKind::Cells { column, rows: list.map_or(Rows::Run(start), Rows::List) },
                 1 => TermKind::Product { start },
                 2 => TermKind::Public { vector: column, start },
                 3 => TermKind::Matmul { number: column },

@@ -102,31 +102,35 @@ fn levels<L: Lanes>(out: &mut [u64], from: u32, to: u32) {
 fn pairs<L: Lanes>(out: &mut [u64], half: usize, roots: &[u64]) {
     for block in out.chunks_exact_mut(2 * half) {
         let (low, high) = block.split_at_mut(half);
-        for j in (0..half).step_by(L::COUNT) {
-            let x = L::load(&low[j..]);
-            let t = L::load(&high[j..]).mul(L::load(&roots[j..]));
-            x.add_loose(t).store(&mut low[j..]);
-            x.sub_loose(t).store(&mut high[j..]);
+        let roots = roots.chunks_exact(L::COUNT);
+        for ((a, b), w) in low.chunks_exact_mut(L::COUNT).zip(high.chunks_exact_mut(L::COUNT)).zip(roots) {
+            let (x, t) = (L::load(a), L::load(b).mul(L::load(w)));
+            x.add_loose(t).store(a);
+            x.sub_loose(t).store(b);
         }
     }
 }
 
 #[inline(always)]
 fn fours<L: Lanes>(out: &mut [u64], half: usize, inner: &[u64], outer: &[u64]) {
+    let (left, right) = outer.split_at(half);
     for block in out.chunks_exact_mut(4 * half) {
         let (low, high) = block.split_at_mut(2 * half);
         let ((a, b), (c, d)) = (low.split_at_mut(half), high.split_at_mut(half));
-        for j in (0..half).step_by(L::COUNT) {
-            let w = L::load(&inner[j..]);
-            let (x, y) = (L::load(&a[j..]), L::load(&b[j..]).mul(w));
-            let (u, v) = (L::load(&c[j..]), L::load(&d[j..]).mul(w));
+        let (a, b) = (a.chunks_exact_mut(L::COUNT), b.chunks_exact_mut(L::COUNT));
+        let (c, d) = (c.chunks_exact_mut(L::COUNT), d.chunks_exact_mut(L::COUNT));
+        let roots = inner.chunks_exact(L::COUNT).zip(left.chunks_exact(L::COUNT)).zip(right.chunks_exact(L::COUNT));
+        for ((((a, b), c), d), ((w, l), r)) in a.zip(b).zip(c).zip(d).zip(roots) {
+            let w = L::load(w);
+            let (x, y) = (L::load(a), L::load(b).mul(w));
+            let (u, v) = (L::load(c), L::load(d).mul(w));
             let (even, odd) = (x.add_loose(y), x.sub_loose(y));
-            let s = u.add_loose(v).mul(L::load(&outer[j..]));
-            let t = u.sub_loose(v).mul(L::load(&outer[j + half..]));
-            even.add_loose(s).store(&mut a[j..]);
-            odd.add_loose(t).store(&mut b[j..]);
-            even.sub_loose(s).store(&mut c[j..]);
-            odd.sub_loose(t).store(&mut d[j..]);
+            let s = u.add_loose(v).mul(L::load(l));
+            let t = u.sub_loose(v).mul(L::load(r));
+            even.add_loose(s).store(a);
+            odd.add_loose(t).store(b);
+            even.sub_loose(s).store(c);
+            odd.sub_loose(t).store(d);
         }
     }
 }

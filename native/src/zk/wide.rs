@@ -135,7 +135,7 @@ impl Lanes for Eight {
             let t1 = _mm512_add_epi64(lh, _mm512_and_si512(t0, epsilon));
             let t2 = _mm512_add_epi64(hh, _mm512_srli_epi64::<32>(t0));
             let high = _mm512_add_epi64(t2, _mm512_srli_epi64::<32>(t1));
-            let low = _mm512_mask_mov_epi32(ll, 0xAAAA, _mm512_slli_epi64::<32>(t1));
+            let low = _mm512_mask_shuffle_epi32::<0xA0>(ll, 0xAAAA, t1);
             let less = sub_loose(low, _mm512_srli_epi64::<32>(high));
             Self(canonical(add_loose(less, _mm512_mul_epu32(high, epsilon))))
         }

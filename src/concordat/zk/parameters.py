@@ -25,6 +25,8 @@ _MULTIPLICITY = 16
 """The `m` of the Johnson bound's proximity gaps: lists are cut at agreement ``sqrt(rate) * (1 + 1 / 2m)``."""
 _PHASE_BITS = 102.4
 """Bits that each of the query phases gets, so that together they stay above 100."""
+_MOST_QUERIES = 4096
+"""Of a commitment; more would only take a verifier's time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +173,10 @@ def check(relation: Relation, parameters: Parameters) -> None:
     p = parameters
     limits = (6 <= p.log_width <= 14, p.log_width < p.log_domain <= 20, 5 <= p.hub_log_width <= 14, p.grinding <= 24)
     domains = (p.hub_log_width < p.hub_log_domain <= 22, p.weight_log_domain <= 26, p.input_log_domain <= 20)
+    few = (p.weight_queries <= _MOST_QUERIES, p.input_queries <= _MOST_QUERIES)
     if (
         p.log_width > relation.log_rows
-        or not all(limits + domains)
+        or not all(limits + domains + few)
         or relation.pads + p.queries > 1 << (p.log_domain - 2)
     ):
         raise VerificationError("The parameters of the proof are out of range.", code="BadParameters")

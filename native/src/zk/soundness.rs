@@ -1,0 +1,89 @@
+//! How many bits parameters are worth; see `concordat.zk.parameters`.
+
+use super::proof::Refused;
+use super::relation::{Parameters, Relation};
+
+const REQUIRED: f64 = 100.0;
+const FIELD: f64 = 3.0 * 63.0;
+const MULTIPLICITY: f64 = 16.0;
+const PHASE: f64 = 102.4;
+/// Most queries of a commitment: more would only take time.
+const MOST_QUERIES: usize = 4096;
+const DIGEST: f64 = 108.0;
+
+/// Refuse parameters that are worth too little or make no sense.
+pub fn check(relation: &Relation, p: &Parameters) -> Result<(), Refused> {
+    let sensible = (6..=14).contains(&p.log_width)
+        && p.log_width < p.log_domain
+        && p.log_domain <= 20
+        && (5..=14).contains(&p.hub_log_width)
+        && p.grinding <= 24
+        && p.hub_log_width < p.hub_log_domain
+        && p.hub_log_domain <= 22
+        && p.weight_log_domain <= 26
+        && p.weight_queries.max(p.input_queries) <= MOST_QUERIES
+        && p.input_log_domain <= 20
+        && p.log_width <= relation.log_rows()
+        && relation.pads() + p.queries <= 1 << p.log_domain >> 2;
+    if !sensible {
+        return Err(Refused("the parameters of the proof are out of range"));
+    }
+    if total(relation, p) >= REQUIRED { Ok(()) } else { Err(Refused("the parameters prove too few bits of soundness")) }
+}
+
+/// Bits of the sum of all errors.
+fn total(relation: &Relation, p: &Parameters) -> f64 {
+    let families = &relation.families;
+    let constraints: usize = families.iter().map(|f| f.count.div_ceil(f.cols) * f.stride).sum::<usize>()
+        + relation.used_rows
+        + relation.input_count;
+    let keys = relation.tables.iter().map(|t| t.size()).sum::<usize>() + 2 * relation.lookup_rows;
+    let rate = |length: usize, log_domain: u32| length as f64 / (1u64 << log_domain) as f64;
+    let witness = rate((1 << p.log_width) + p.queries, p.log_domain);
+    let hub = rate((1 << p.hub_log_width) + p.hub_queries, p.hub_log_domain);
+    let several = 2.0 * lists(witness) + lists(hub);
+    let segments = p.segments(relation);
+    let hub_rows = segments.iter().sum::<usize>().div_ceil(1 << p.hub_log_width);
+    let drawn = |count: usize| FIELD - (count as f64).log2() - several;
+    let work = f64::from(p.grinding);
+    let mut bits = vec![
+        drawn(2 * keys + 4),
+        drawn(constraints + relation.weight_rows + 16),
+        drawn(4 * relation.log_rows() as usize + 2 * relation.product_rounds() as usize + 16),
+        gap(5 * p.blocks(relation) + 3, p.log_domain, witness),
+        p.queries as f64 * johnson(witness) + work,
+        gap(hub_rows + 2, p.hub_log_domain, hub),
+        p.hub_queries as f64 * johnson(hub) + work,
+        DIGEST,
+    ];
+    if p.weight_tail > 0 {
+        let rate = rate(relation.weight_width() + p.weight_tail, p.weight_log_domain);
+        let close = if p.weight_audits > 0 { 1.0 - (-PHASE / p.weight_audits as f64).exp2() } else { 1.0 };
+        let tested = if p.weight_audits > 0 { PHASE } else { 0.0 };
+        let folded = FIELD - f64::from(p.weight_log_domain) - ((relation.weight_rows + 1) as f64).log2();
+        bits.push(if close > (1.0 - rate) / 2.0 { 0.0 } else { tested.min(folded) });
+        bits.push(p.weight_queries as f64 * -(rate + close).min(1.0).log2() + work);
+    }
+    if p.input_log_domain > 0 {
+        let rate = rate(segments[3], p.input_log_domain);
+        bits.push(FIELD - 2.0 * lists(rate) - f64::from(p.input_log_domain));
+        bits.push(p.input_queries as f64 * johnson(rate) + work);
+    }
+    -bits.iter().map(|b| (-b).exp2()).sum::<f64>().log2()
+}
+
+/// Bits that one query is worth within the Johnson radius.
+fn johnson(rate: f64) -> f64 {
+    -(rate.sqrt() * (1.0 + 1.0 / (2.0 * MULTIPLICITY))).min(1.0).log2()
+}
+
+/// Bits of the proximity gap of a random combination of rows.
+fn gap(rows: usize, log_domain: u32, rate: f64) -> f64 {
+    let error = 7.0 * (MULTIPLICITY + 0.5).log2() - 3f64.log2() - 1.5 * rate.log2() + 2.0 * f64::from(log_domain);
+    FIELD - error - (rows.max(2) as f64).log2()
+}
+
+/// Binary logarithm of the length of a list of close codewords.
+fn lists(rate: f64) -> f64 {
+    ((MULTIPLICITY + 0.5) / rate.sqrt()).log2()
+}
