@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::field::{mul, pow, root_of_unity};
+use super::field::{pow, root_of_unity};
 use super::hash::{Counted, Digests, NODE, SIDE, digest, leaves, node, nodes};
 use super::transform::transform;
 
@@ -257,17 +257,6 @@ pub fn distinct(positions: &[usize]) -> Vec<usize> {
     let mut out = positions.to_vec();
     out.sort_unstable();
     out.dedup();
-    out
-}
-
-/// `point^k` for `k < count`.
-pub fn powers(point: u64, count: usize) -> Vec<u64> {
-    let mut out = Vec::with_capacity(count);
-    let mut at = 1;
-    for _ in 0..count {
-        out.push(at);
-        at = mul(at, point);
-    }
     out
 }
 

@@ -148,17 +148,6 @@ impl K {
         let norm = add(mul(a0, c0), two(add(mul(a2, c1), mul(a1, c2))));
         Self([c0, c1, c2]).scale(pow(norm, P - 2))
     }
-
-    /// `[1, self, self^2, …]`.
-    pub fn powers(self, count: usize) -> Vec<Self> {
-        let mut out = Vec::with_capacity(count);
-        let mut at = ONE;
-        for _ in 0..count {
-            out.push(at);
-            at *= self;
-        }
-        out
-    }
 }
 
 /// Inverses of many elements, none of them zero.

@@ -8,6 +8,7 @@ pub mod hash;
 mod hash_wide;
 pub mod hub;
 pub mod hub_check;
+pub mod ladders;
 pub mod lanes;
 pub mod matrix;
 pub mod proof;

@@ -1,9 +1,11 @@
 //! The prover; step by step the twin of `concordat.zk.prover.prove`.
 
-use super::code::{Code, Tree, distinct, point, powers};
-use super::field::{Dot, K, ONE, ZERO, batch_inverse, from_signed};
+use super::code::{Code, Tree, distinct, point};
+use super::field::{Dot, K, ONE, ZERO, from_signed};
 use super::hash::random;
 use super::hub::Hub;
+use super::ladders::{add_ladders, fold_elements, inverses, powers as element_powers};
+use super::lanes::dispatch;
 use super::matrix::Matrix;
 use super::relation::{
     Lookup, LookupKind, MASK_ROWS, Malformed, Matmul, Operand, Parameters, Relation, Right, TermKind,
@@ -11,7 +13,7 @@ use super::relation::{
 use super::rounds::{Constraints, Tables, bind, product_round};
 use super::sumcheck::{Folded, Messages, eq_table, fold};
 use super::transcript::{Tag, random_elements, sha256};
-use super::weights::Weights;
+use super::weights::{FoldRows, Weights};
 
 /// An input, committed.
 pub struct Input {
@@ -111,7 +113,7 @@ pub fn prove(job: &Job<'_>) -> Result<Vec<u8>, Malformed> {
     }
     if job.input.is_some() {
         let first = rounds.carry * lambdas[3];
-        for (factor, power) in factors[offsets[3]..].iter_mut().zip(xi.powers(relation.input_count)) {
+        for (factor, power) in factors[offsets[3]..].iter_mut().zip(element_powers(xi, relation.input_count)) {
             *factor = power * first;
         }
     }
@@ -120,23 +122,19 @@ pub fn prove(job: &Job<'_>) -> Result<Vec<u8>, Malformed> {
         *factor += eq * weight;
     }
     let lengths = p.segments(relation);
+    let mut ladders: [Vec<(u64, K)>; 4] = Default::default();
     for (segment, base) in opened {
         weight *= delta;
         match base {
-            Base::Domain(base) => {
-                let ladder = powers(base, lengths[segment]);
-                for (factor, power) in factors[offsets[segment]..].iter_mut().zip(ladder) {
-                    *factor += weight.scale(power);
-                }
-            }
+            Base::Domain(base) => ladders[segment].push((base, weight)),
             Base::Outside(base) => {
-                let mut at = weight;
-                for factor in &mut factors[offsets[segment]..offsets[segment] + lengths[segment]] {
-                    *factor += at;
-                    at *= base;
-                }
+                let own = element_powers(base, lengths[segment]);
+                fold_elements(&own, &[weight], &mut factors[offsets[segment]..offsets[segment] + lengths[segment]]);
             }
         }
+    }
+    for (segment, ladders) in ladders.iter().enumerate() {
+        add_ladders(ladders, &mut factors[offsets[segment]..offsets[segment] + lengths[segment]]);
     }
     hub.open(&mut prover.messages, p, factors);
     Ok(prover.messages.proof)
@@ -219,7 +217,7 @@ impl<'a> Prover<'a> {
         for look in &relation.lookups {
             let (u, v) = self.keys(look, alpha, beta, square);
             let mut both: Vec<K> = u.iter().chain(&v).copied().collect();
-            batch_inverse(&mut both);
+            inverses(&mut both);
             for (j, out) in h[look.start..look.start + look.count].iter_mut().enumerate() {
                 *out = both[j];
                 if look.kind == LookupKind::Pair {
@@ -268,7 +266,7 @@ impl<'a> Prover<'a> {
     fn scales(&self, theta: K) -> (Vec<K>, Vec<K>) {
         let relation = self.job.relation;
         let longest = relation.matmuls.iter().map(|m| (m.rows * m.stride).max(m.cols)).max().unwrap_or(0);
-        let steps = theta.powers(relation.exponents().max(longest).max(1) + 1);
+        let steps = element_powers(theta, relation.exponents().max(longest).max(1) + 1);
         let mut scales = vec![ZERO; relation.matmuls.len()];
         for family in &relation.families {
             for term in &family.terms {
@@ -348,7 +346,7 @@ impl<'a> Prover<'a> {
         let relation = self.job.relation;
         let (slot, group, height) =
             (1usize << relation.slot_bits, 1usize << relation.group_bits, relation.block_rows(m));
-        let powers = theta.powers(m.cols);
+        let powers = element_powers(theta, m.cols);
         for (q, out) in f[..m.inner].chunks_mut(slot).enumerate() {
             let place = |(c, &power): (usize, &K)| (row + q * height + c / group, c % group * slot, power);
             let addends: Vec<(usize, usize, K)> = powers.iter().enumerate().map(place).collect();
@@ -366,7 +364,7 @@ impl<'a> Prover<'a> {
             inverses: looked(),
             ..Tables::default()
         };
-        let tau = batching.tau.powers(relation.lookup_rows);
+        let tau = element_powers(batching.tau, relation.lookup_rows);
         for look in &relation.lookups {
             let selected = match look.kind {
                 LookupKind::Pair => &mut t.pair,
@@ -389,7 +387,7 @@ impl<'a> Prover<'a> {
                 let key = |&(x, y): &(i64, i64)| base - K::base(from_signed(x)) - square.scale(from_signed(y));
                 table.entries.iter().map(key).collect()
             };
-            batch_inverse(&mut denominators);
+            inverses(&mut denominators);
             for (cell, reciprocal) in t.cells[table.column][table.start..].iter_mut().zip(denominators) {
                 *cell -= reciprocal * batching.eta;
             }
@@ -400,9 +398,12 @@ impl<'a> Prover<'a> {
                 match &term.kind {
                     TermKind::Cells { column, rows } => {
                         let cells = &mut t.cells[*column];
-                        for e in 0..family.count {
-                            if let Some(row) = rows.at(e) {
-                                cells[row] += steps[family.offset + family.exponent(e)].scale(coefficient);
+                        let weights = |e: usize| steps[family.offset + family.exponent(e)];
+                        for (e, row) in (0..family.count).filter_map(|e| rows.at(e).map(|row| (e, row))) {
+                            match term.coefficient {
+                                1 => cells[row] += weights(e),
+                                -1 => cells[row] -= weights(e),
+                                _ => cells[row] += weights(e).scale(coefficient),
                             }
                         }
                     }
@@ -431,13 +432,15 @@ impl<'a> Prover<'a> {
         let relation = self.job.relation;
         let (theta, slot) = (batching.theta, 1usize << relation.slot_bits);
         let mut rows = vec![ZERO; relation.weight_rows];
-        let mut columns = theta.powers(relation.weight_width());
-        if !relation.matmuls.is_empty() {
+        let columns: Vec<K>;
+        if relation.matmuls.is_empty() {
+            columns = element_powers(theta, relation.weight_width());
+        } else {
             let split = relation.run_bits() as usize;
             let runs = eq_table(&products.folded.point[..split]);
             let slots = eq_table(&products.folded.point[split..]);
             let group = 1usize << relation.group_bits;
-            let outputs = theta.powers(group);
+            let outputs = element_powers(theta, group);
             columns = outputs.iter().flat_map(|o| slots.iter().map(move |s| *o * *s)).collect();
             let step = theta.pow(group as u64);
             let mut run = 0;
@@ -531,33 +534,22 @@ impl<'a> Prover<'a> {
     fn segments(&self, factors: &[K], mu: K, row_factors: &[K]) -> Vec<K> {
         let (job, p) = (self.job, self.job.parameters);
         let (width, q, blocks) = (1usize << p.log_width, p.queries, self.blocks);
-        let mut flat = Vec::new();
+        let mut flat: Vec<K> = Vec::new();
         if let Some(weights) = job.weights {
             flat.extend(weights.fold(row_factors));
         }
-        let square = mu * mu;
-        for k in 0..width + q {
-            let mut dot = Dot::default();
-            let mut sum = ZERO;
-            for block in 0..blocks {
-                let (a, b) = if k < width {
-                    (self.columns[0][block * width + k], self.columns[1][block * width + k])
-                } else {
-                    (self.witness_tails[block * q + k - width], self.witness_tails[(blocks + block) * q + k - width])
-                };
-                dot.add(factors[block], a);
-                dot.add(factors[block] * mu, b);
-            }
-            for block in 0..self.inverse_blocks {
-                let h = if k < width {
-                    self.inverses[block * width + k]
-                } else {
-                    self.inverse_tails[block * q + k - width]
-                };
-                sum += h * factors[block];
-            }
-            flat.push(dot.value() + sum * square);
+        let begin = flat.len();
+        flat.resize(begin + width + q, ZERO);
+        let (body, tail) = flat[begin..].split_at_mut(width);
+        for (c, scale) in [ONE, mu].into_iter().enumerate() {
+            let scaled: Vec<K> = factors[..blocks].iter().map(|&f| f * scale).collect();
+            dispatch(FoldRows { rows: &self.columns[c], factors: &scaled, out: body });
+            let tails = &self.witness_tails[c * blocks * q..(c + 1) * blocks * q];
+            dispatch(FoldRows { rows: tails, factors: &scaled, out: tail });
         }
+        let squared: Vec<K> = factors[..self.inverse_blocks].iter().map(|&f| f * mu * mu).collect();
+        fold_elements(&self.inverses, &squared, body);
+        fold_elements(&self.inverse_tails, &squared, tail);
         flat.extend(&self.pads);
         let tails = &self.witness_tails[2 * blocks * q..];
         flat.extend((0..q).map(|k| K([tails[k], tails[q + k], tails[2 * q + k]])));
@@ -615,7 +607,7 @@ fn eq_index(point: &[K], index: usize) -> K {
 
 /// `out[k] = Σ_r ratio^r * operand[r, k]`.
 fn fold_operand(operand: &Operand, rows: usize, inner: usize, ratio: K, cells: &[u64], out: &mut [K]) {
-    let powers = ratio.powers(rows);
+    let powers = element_powers(ratio, rows);
     for (k, value) in out.iter_mut().enumerate() {
         let mut dot = Dot::default();
         for (r, &power) in powers.iter().enumerate() {
