@@ -213,7 +213,7 @@ def test_keeper_process_waits_for_finality_where_the_chain_is_not_its_own(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chain_id: int, depth: int
 ) -> None:
     """A log cannot take an entry back, and a chain of many can take a payment back."""
-    from concordat.cli import node
+    from concordat.cli import roles
     from concordat.client.home import Home
     from concordat.storage.journal import Journal
 
@@ -225,16 +225,21 @@ def test_keeper_process_waits_for_finality_where_the_chain_is_not_its_own(
 
     class Place:
         ledger = MemoryChain().ledger
-        home, name, journal = Home(tmp_path), "keeper", Journal(tmp_path / "journal.db")
+        home, name, label, journal = Home(tmp_path), "keeper", "keeper", Journal(tmp_path / "journal.db")
         public = outbox = None
+
+        @staticmethod
+        def earlier() -> tuple[Any, ...]:
+            return ()
 
         class keyring:  # noqa: N801
             signer = staticmethod(development_account)
 
     Place.ledger.deployment = type("Deployment", (), {"chain_id": chain_id})()  # type: ignore[attr-defined]
-    monkeypatch.setattr(node, "Recorder", recorder)
-    monkeypatch.setattr(node, "EvmAnchors", lambda *_: type("Anchors", (), {"anchor": None})())
-    _, close = node._keeper(Place())  # type: ignore[arg-type]
+    anchors = type("Anchors", (), {"anchor": None, "anchors": staticmethod(lambda: ())})
+    monkeypatch.setattr(roles, "Recorder", recorder)
+    monkeypatch.setattr(roles, "EvmAnchors", lambda *_: anchors())
+    _, close = roles.keeper(Place())  # type: ignore[arg-type]
     close()
     Place.journal.close()
     assert given == [depth]

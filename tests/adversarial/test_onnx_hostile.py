@@ -230,7 +230,7 @@ def test_unknown_operator_is_refused_by_name(op: str, domain: str) -> None:
 
 def test_old_and_undeclared_opsets_are_refused() -> None:
     proto = dense()
-    proto.opset_import[0].version = 9
+    proto.opset_import[0].version = 5
     assert refused(proto).code == "OldOpset"
     del proto.opset_import[:]
     assert refused(proto).code == "NotOnnx"
@@ -405,7 +405,6 @@ def test_newer_tree_lists_that_are_no_forest_are_refused(changes: dict[str, Any]
         helper.make_node("LeakyRelu", ["x"], ["y"], alpha="steep"),
         helper.make_node("Gemm", ["x"], ["y"]),
         helper.make_node("Add", ["x"], ["y"]),
-        helper.make_node("Relu", ["x"], ["y", "z"]),
         helper.make_node("Scaler", ["x"], ["y"], domain="ai.onnx.ml", offset=[1.0], scale=[1.0, 2.0, 3.0]),
         helper.make_node("Imputer", ["x"], ["y"], domain="ai.onnx.ml", imputed_value_floats=[1.0, 2.0]),
         helper.make_node("OneHotEncoder", ["x"], ["y"], domain="ai.onnx.ml"),

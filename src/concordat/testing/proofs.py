@@ -141,9 +141,9 @@ def _cells(coefficient: int, column: int, start: int) -> Term:
     return Term(kind=TermKind.CELLS, coefficient=coefficient, column=column, start=start)
 
 
-def _relation(batch: int, starts: list[int], used: int) -> Relation:
-    count, inputs = batch * _OUTPUTS, batch * _INPUTS
-    rests, absolutes, taken, copies, products, mult_4, mult_8, mult_f = starts
+def _families(batch: int, starts: list[int]) -> tuple[Family, ...]:
+    count, height = batch * _OUTPUTS, -(-_OUTPUTS >> _GROUP)
+    rests, absolutes, _, copies, products = starts[:5]
     biases = tuple(products + e % _OUTPUTS for e in range(count))
     family = Family(count=count, cols=count, stride=count, terms=())
     rounding = (
@@ -152,8 +152,24 @@ def _relation(batch: int, starts: list[int], used: int) -> Relation:
         _cells(-_SHIFT, 1, rests),
         _cells(-1, 0, rests),
     )
+    stride, constant = height << _GROUP, _SHIFT // 2 + _SHIFT * _LIFT
     same = ((0, absolutes, 1, rests, _LIFT), (0, absolutes, 0, copies, 0), (0, rests, 1, copies, 0))
+    return (
+        Family(count=count, cols=_OUTPUTS, stride=stride, constant=constant, terms=rounding),
+        *(
+            replace(family, constant=constant, terms=(_cells(1, column, start), _cells(-1, other, end)))
+            for column, start, other, end, constant in same
+        ),
+        replace(family, terms=(Term(kind=TermKind.PRODUCT, coefficient=1, start=copies), _cells(-1, 0, products))),
+        replace(family, terms=(_cells(1, 0, products), Term(kind=TermKind.PUBLIC, coefficient=-1, column=0))),
+    )
+
+
+def _relation(batch: int, starts: list[int], used: int) -> Relation:
+    count, inputs = batch * _OUTPUTS, batch * _INPUTS
+    rests, absolutes, taken, copies, products, mult_4, mult_8, mult_f = starts
     height = -(-_OUTPUTS >> _GROUP)
+    left = Operand(column=0, start=taken, row=_INPUTS)
     return Relation(
         used_rows=used,
         lookup_rows=copies,
@@ -170,36 +186,8 @@ def _relation(batch: int, starts: list[int], used: int) -> Relation:
             Table(number=_QUOTIENT, column=0, start=mult_8),
             Table(number=_FUNCTION, entries=tuple((i, abs(i)) for i in range(-_LIFT, _LIFT)), column=0, start=mult_f),
         ),
-        families=(
-            Family(
-                count=count,
-                cols=_OUTPUTS,
-                stride=height << _GROUP,
-                constant=_SHIFT // 2 + _SHIFT * _LIFT,
-                terms=rounding,
-            ),
-            *(
-                replace(family, constant=constant, terms=(_cells(1, column, start), _cells(-1, other, end)))
-                for column, start, other, end, constant in same
-            ),
-            replace(
-                family,
-                terms=(Term(kind=TermKind.PRODUCT, coefficient=1, start=copies), _cells(-1, 0, products)),
-            ),
-            replace(
-                family,
-                terms=(_cells(1, 0, products), Term(kind=TermKind.PUBLIC, coefficient=-1, column=0)),
-            ),
-        ),
-        matmuls=(
-            Matmul(
-                rows=batch,
-                cols=_OUTPUTS,
-                inner=_INPUTS,
-                left=Operand(column=0, start=taken, row=_INPUTS),
-                right=WeightBlock(row=0),
-            ),
-        ),
+        families=_families(batch, starts),
+        matmuls=(Matmul(rows=batch, cols=_OUTPUTS, inner=_INPUTS, left=left, right=WeightBlock(row=0)),),
         copies=(Copy(row=height, column=1, start=products, count=_OUTPUTS),),
         input_column=0,
         input_start=taken,
