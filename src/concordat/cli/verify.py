@@ -36,9 +36,7 @@ _CHECK_LIST = "\n".join(f"  {number:>2}  {name}" for number, name in CHECKS.item
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--trust", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Whom to believe (TOML).")
-@click.option(
-    "--rpc", is_flag=True, help="Also ask chain and log: settled, anchored, complete, erased?"
-)
+@click.option("--rpc", is_flag=True, help="Also ask chain and log: settled, anchored, complete, erased?")
 @click.option("--rerun/--no-rerun", default=True, help="Execute the model again if the bundle carries it.")
 @click.option("--explain", is_flag=True, help="Say it in plain language.")
 @command_errors
