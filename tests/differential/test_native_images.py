@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from concordat.graph.builder import GraphBuilder
 from concordat.graph.elements import ElementType, pack_elements
 from concordat.graph.execute import run, run_outputs
 from concordat.graph.ir import Graph
@@ -72,3 +74,18 @@ def test_rows_that_share_a_memory_do_not_see_one_another() -> None:
     alone = np.concatenate([program.run_outputs(rows[[at]], threads=1) for at in range(ROWS)])
     np.testing.assert_array_equal(program.run_outputs(rows, threads=1), alone)
     np.testing.assert_array_equal(program.run_outputs(rows[::-1].copy(), threads=2)[::-1], alone)
+
+
+@pytest.mark.parametrize("per_element", [False, True])
+def test_scaling_of_two_regions_as_one_equals_numpy(per_element: bool) -> None:
+    """Regions of one type with a gap between them, read as rows: constants go on where the second begins."""
+    random = np.random.default_rng(6)
+    builder = GraphBuilder()
+    x = builder.input(40, ElementType.I16)
+    parts = [builder.matmul(x.part(cols=slice(0, 20)), random.integers(-9, 9, size=(18, 20)), ElementType.I32)]
+    parts.append(builder.matmul(x.part(cols=slice(20, 40)), random.integers(-9, 9, size=(18, 20)), ElementType.I32))
+    distance = (parts[1].start - parts[0].start) * ElementType.I32.per_word
+    rows = replace(parts[0], rows=2, row=distance)
+    factors = random.integers(1, 99, size=(2, 18) if per_element else (1, 18))
+    graph = builder.build(builder.affine(rows, b=builder.weights(factors), shift=3, out_type=ElementType.I32))
+    assert_twins_agree(graph, random.integers(-(1 << 15), 1 << 15, size=(ROWS, 40)))

@@ -337,12 +337,16 @@ impl Planner<'_> {
         };
         let b = self.view(node, &node.b, 1)?;
         let c = self.view(node, &node.c, 0)?;
-        // Constants that repeat do so with the stretches, or are the same everywhere.
-        let period = [&b, &c].into_iter().filter_map(|view| match view {
+        // Constants repeat with the stretches, or are the same everywhere.
+        let period = |view: &View| match view {
             View::Constants(values) => Some(values.len()),
             _ => None,
-        });
-        let length = period.fold(source.length(), |length, period| if period < node.n { period } else { length });
+        };
+        let (first, second) = (period(&b), period(&c));
+        let length = first.or(second).unwrap_or(source.length());
+        if second.is_some_and(|period| period != length) {
+            return Ok(None);
+        }
         let Some(source) = source.cut(length, node.n) else { return Ok(None) };
         let factor = |b: i64| node.m0.checked_mul(b).and_then(|factor| i32::try_from(factor).ok());
         let half = 1i64 << node.shift >> 1;
@@ -358,11 +362,6 @@ impl Planner<'_> {
             }
             _ => return Ok(None),
         };
-        if summands.len() < length
-            || factors.as_ref().is_some_and(|factors| factors.len() != 1 && factors.len() < length)
-        {
-            return Ok(None);
-        }
         let (bounds, n) = ((node.lo, node.hi), node.n);
         Ok(factors.map(|factors| Rescale { bank, source, factors, summands, n, shift: node.shift, bounds, target }))
     }
