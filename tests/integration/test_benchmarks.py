@@ -107,7 +107,7 @@ def test_page_about_benchmarks_says_what_is_measured(gas: ModuleType, figures: d
 
 def test_market_benchmark_of_a_few_orders_measures_every_figure(load: Any) -> None:
     market = load("market")
-    asked = argparse.Namespace(providers=[2], orders=8, threads=2, singles=4, bundles=2, window=1)
+    asked = argparse.Namespace(providers=[2], orders=8, threads=2, singles=4, bundles=2, window=1, history=0)
     figures = market.measure(asked)
     rates = [figures[name]["2"] for name in ("orders_per_s", "deliveries_per_s", "offers_per_s")]
     assert all(rate > 0 for rate in rates)
