@@ -170,7 +170,9 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--providers", type=int, nargs="+", default=[1, 2, 4, 8], help="provider processes, one run for each")
+    parser.add_argument(
+        "--providers", type=int, nargs="+", default=[1, 2, 4, 8], help="provider processes, one run for each"
+    )
     parser.add_argument("--orders", type=int, default=200, help="orders of a run")
     parser.add_argument("--history", type=int, default=0, help="orders that are over in each node's journal before")
     parser.add_argument("--threads", type=int, default=4, help="threads of the client")

@@ -131,7 +131,8 @@ class Lockstep:
         return self.chain_says(receipt), self.rules_say(step, receipt)
 
     def id_of(self, order):
-        return Venue(domain=self.rules.domain, token_domain=self.rules.token_domain, vault=self.rules.vault).id_of(order)
+        rules = self.rules
+        return Venue(domain=rules.domain, token_domain=rules.token_domain, vault=rules.vault).id_of(order)
 
     def chain_says(self, receipt):
         if quantity(receipt["status"]) == 0:
