@@ -146,40 +146,13 @@ class EvmLedger:
         TransactionError
             ``NonceSpent`` if another transaction took its number: prepare it again.
         """
-        signed, call = _signed(raw, hash), call_of(raw)
+        signed = SignedTransaction.of(raw)
+        if signed.hash != hash:
+            raise InputError("These are not the bytes that were signed.", code="BadTransaction")
+        call = call_of(raw)
         assert call.to is not None, "messages call contracts"
         raw_receipt = self.sender.deliver(signed, signer=self._signers.get(signed.sender), on_reprice=on_reprice)
         return self._receipt(raw_receipt, call.to, call.data, signed.sender)
-
-    def post(self, raw: bytes, hash: bytes) -> None:
-        """Broadcast prepared bytes and do not wait; again is as good as once.
-
-        Raises
-        ------
-        TransactionError
-            If the endpoint's pool does not take them.
-        """
-        self.sender.broadcast(_signed(raw, hash).raw)
-
-    def outcome(self, raw: bytes, hash: bytes) -> Receipt | None:
-        """Receipt of posted bytes once they lie deep enough; ``None`` while they are under way.
-
-        Raises
-        ------
-        ProtocolError
-            If the contracts refused it.
-        TransactionError
-            ``NonceSpent`` if another transaction has its number, as this one look says.
-        """
-        signed, call = _signed(raw, hash), call_of(raw)
-        assert call.to is not None, "messages call contracts"
-        raw_receipt = self.sender.look(signed)
-        return None if raw_receipt is None else self._receipt(raw_receipt, call.to, call.data, signed.sender)
-
-    def dearer(self, raw: bytes) -> SignedTransaction:
-        """The same message under the same number, at a higher price."""
-        signed = SignedTransaction.of(raw)
-        return self.sender.reprice(signed, self._signer(signed.sender))
 
     def stranded(self, raw: bytes) -> bool:
         """Whether the account still has a number free before that of these bytes: they cannot be mined then."""
@@ -347,10 +320,3 @@ class EvmLedger:
 
     def _read(self, name: str, address: Address, function: str, *arguments: Any) -> Any:
         return read(self.endpoint, [(name, address, function, arguments)])[0]
-
-
-def _signed(raw: bytes, hash: bytes) -> SignedTransaction:
-    signed = SignedTransaction.of(raw)
-    if signed.hash != hash:
-        raise InputError("These are not the bytes that were signed.", code="BadTransaction")
-    return signed

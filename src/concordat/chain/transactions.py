@@ -239,16 +239,6 @@ class TransactionSender:
             clock=self._clock,
         ).run()
 
-    def look(self, signed: SignedTransaction, *, patience: Patience | None = None) -> dict[str, Any] | None:
-        """Receipt of a broadcast transaction if it lies deep enough by now; one look, no waiting.
-
-        Raises
-        ------
-        TransactionError
-            ``NonceSpent`` if its number is spent and it has no receipt; a single look may be wrong about that.
-        """
-        return Waiter(self._endpoint, signed, patience or self._patience, offer=self._offer, clock=self._clock).look()
-
     def reprice(self, signed: SignedTransaction, signer: Signer) -> SignedTransaction:
         """The same call under the same nonce, at least 12.5 % dearer in both fees and no cheaper than today's price."""
         method, params = HISTORY

@@ -96,27 +96,6 @@ class Waiter:
             event.wait(pause)
             pause = min(pause * 1.5, 0.5)
 
-    def look(self) -> dict[str, Any] | None:
-        """Receipt if it is deep enough; one look.
-
-        Raises
-        ------
-        TransactionError
-            ``NonceSpent`` if the nonce is spent although no version has a receipt.
-        """
-        receipt, spent = self._find()
-        if spent:
-            raise self._replaced()
-        return receipt
-
-    def _replaced(self) -> TransactionError:
-        return TransactionError(
-            "Another transaction with the same nonce was mined instead.",
-            code="NonceSpent",
-            hint="Look at the chain's state, then prepare it again if it is still wanted.",
-            transaction=to_hex(self._sent[0].hash),
-        )
-
     def _look(self) -> dict[str, Any] | None:
         try:
             receipt, spent = self._find()
@@ -147,7 +126,12 @@ class Waiter:
 
     def _judge(self) -> None:
         if self._spent >= SPENT_LOOKS:
-            raise self._replaced()
+            raise TransactionError(
+                "Another transaction with the same nonce was mined instead.",
+                code="NonceSpent",
+                hint="Look at the chain's state, then prepare it again if it is still wanted.",
+                transaction=to_hex(self._sent[0].hash),
+            )
         if self._clock() - self._began > self._patience.give_up_after:
             raise TransactionError(
                 f"The transaction was not mined within {self._patience.give_up_after:g} s.",

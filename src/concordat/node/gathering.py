@@ -168,7 +168,7 @@ class Gatherer:
 
     def _send(self, intent: str, message: SealResult | DrawPanel) -> None:
         try:
-            self._outbox.post(intent, message)
+            self._outbox.send(intent, message, again=True)
         except ProtocolError as error:
             if error.code not in _UNDER_WAY:
                 raise
@@ -203,7 +203,7 @@ class Gatherer:
             self._journal.set_item("evidence", key, "open" if due else "over", due=due or 0)
             return 0
         message = Prove(order=offer.order, kind=kind, output=result.output, trace_root=result.trace_root, proof=proof)
-        self._outbox.post(f"prove:{key}:{int(kind)}", message)
+        self._outbox.send(f"prove:{key}:{int(kind)}", message, again=True)
         self._journal.set_item("evidence", key, "open", due=now + LOOK_AGAIN)
         return 1
 

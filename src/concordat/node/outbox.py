@@ -17,7 +17,7 @@ from typing import Protocol, runtime_checkable
 
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import ProtocolError, TransactionError
-from concordat.primitives.units import Address, Timestamp
+from concordat.primitives.units import Address
 from concordat.protocol.ledger import Ledger, Receipt
 from concordat.protocol.messages import Message
 from concordat.storage.journal import Intent, Journal
@@ -26,14 +26,6 @@ __all__ = ["Outbox", "Signed", "TransactionLedger"]
 
 _log = logging.getLogger("concordat.node")
 _ORDER = re.compile("0x[0-9a-f]{64}")
-SPENT_LOOKS = 3
-"""Looks that must agree before a number counts as spent by another transaction: an endpoint made of several machines
-may know of the block and not yet of the receipt.
-"""
-REPRICE_SECONDS = 30
-"""How long posted bytes may wait before they are offered at a higher price."""
-_LOOK_LATER = frozenset({"NonceSpent", "Underpriced"})
-"""What the pool says of bytes whose fate the next look will tell."""
 ATTEMPTS = 4
 """How often a message is signed anew in one go; another process with the same key may be as quick each time."""
 
@@ -56,10 +48,6 @@ class Signed(Protocol):
 class TransactionLedger(Protocol):
     """A ledger whose messages are transactions that can be signed first and sent later."""
 
-    def now(self) -> Timestamp:
-        """Time that a message sent now would see."""
-        ...
-
     def prepare(self, message: Message, *, sender: Address) -> Signed:
         """Check by simulation, price, number and sign."""
         ...
@@ -70,18 +58,6 @@ class TransactionLedger(Protocol):
 
     def stranded(self, raw: bytes) -> bool:
         """Whether a number before theirs is free, so that these bytes cannot be mined as things stand."""
-        ...
-
-    def post(self, raw: bytes, hash: bytes) -> None:
-        """Broadcast and do not wait; again is as good as once."""
-        ...
-
-    def outcome(self, raw: bytes, hash: bytes) -> Receipt | None:
-        """Receipt of posted bytes; ``None`` while they are under way. Refusals raise as `Ledger.send` does."""
-        ...
-
-    def dearer(self, raw: bytes) -> Signed:
-        """The same message under the same number, at a higher price."""
         ...
 
 
@@ -106,8 +82,6 @@ class Outbox:
         self._ledger = ledger
         self._journal = journal
         self._on_send = on_send or (lambda _: None)
-        self._since: dict[str, int] = {}  # when bytes that are under way were signed
-        self._spent: dict[str, int] = {}  # looks that found their number spent by something else
         self.sender = sender
 
     def done(self, key: str) -> bool:
@@ -145,100 +119,17 @@ class Outbox:
         try:
             receipt = self._carry_out(key, message, intent)
         except ProtocolError as error:
-            self._fail(key, message, error)
+            self._journal.set_intent(key, "failed", code=error.code, message=error.message)
+            _tell(logging.INFO, "refused", key, message, code=error.code)
             raise
         except TransactionError as error:
             if error.code == "Reverted":
                 self._journal.set_intent(key, "failed", code=error.code, message=error.message)
             raise
-        self._finish(key, message, receipt)
-        return receipt
-
-    def _fail(self, key: str, message: Message, error: ProtocolError) -> None:
-        self._journal.set_intent(key, "failed", code=error.code, message=error.message)
-        _tell(logging.INFO, "refused", key, message, code=error.code)
-
-    def _finish(self, key: str, message: Message, receipt: Receipt) -> None:
-        self._since.pop(key, None)
         self._journal.set_intent(key, "done", block=receipt.block, gas=receipt.gas_used, name=type(message).__name__)
         sent = {"tx": to_hex(receipt.transaction), "block": receipt.block, "gas": receipt.gas_used}
         _tell(logging.INFO, "sent", key, message, **sent)
-
-    def post(self, key: str, message: Message) -> Receipt | None:
-        """Carry out a message without waiting for it: what came of it is seen at a later call, or by its events.
-
-        The signed bytes are in the journal before they leave, as with :meth:`send`. Called again under the same key, it
-        looks what became of them, offers them once more, and after a while at a higher price; it signs anew only when
-        they can never be mined.
-
-        Returns
-        -------
-        Receipt or None
-            ``None`` while it is under way.
-
-        Raises
-        ------
-        ProtocolError
-            If the ledger refuses it, now or by the block it was in; a later call begins anew.
-        ChainError
-            If it is not known whether it will be in; a later call goes on with the same bytes.
-        """
-        ledger = self._ledger
-        if not isinstance(ledger, TransactionLedger):
-            return self.send(key, message, again=True)
-        intent = self._journal.intent(key)
-        try:
-            receipt = self._outcome(ledger, key, intent) if intent is not None else None
-            if receipt is None:
-                self._offer(ledger, key, message, intent)
-                return None
-        except ProtocolError as error:
-            self._fail(key, message, error)
-            raise
-        except TransactionError as error:
-            if error.code == "Reverted":
-                self._journal.set_intent(key, "failed", code=error.code, message=error.message)
-            raise
-        self._finish(key, message, receipt)
         return receipt
-
-    def _outcome(self, ledger: TransactionLedger, key: str, intent: Intent) -> Receipt | None:
-        """What became of bytes that were posted; a number that is spent by others counts as such after some looks."""
-        if intent.status == "failed" or intent.raw is None or intent.hash is None:
-            return None
-        try:
-            receipt = ledger.outcome(intent.raw, intent.hash)
-        except TransactionError as error:
-            if error.code != "NonceSpent":
-                raise
-            self._spent[key] = self._spent.get(key, 0) + 1
-            return None
-        self._spent.pop(key, None)
-        return receipt
-
-    def _offer(self, ledger: TransactionLedger, key: str, message: Message, intent: Intent | None) -> None:
-        planned = intent is not None and intent.status != "failed" and intent.raw is not None
-        hopeless = self._spent.get(key, 0) >= SPENT_LOOKS
-        if not planned or hopeless or (intent and intent.raw and ledger.stranded(intent.raw)):
-            raw, digest = self._sign(ledger, key, message)
-            self._spent.pop(key, None)
-            self._since[key] = ledger.now()
-        else:
-            assert intent is not None
-            assert intent.raw is not None
-            assert intent.hash is not None
-            raw, digest = intent.raw, intent.hash
-            if ledger.now() - self._since.setdefault(key, ledger.now()) > REPRICE_SECONDS:
-                signed = ledger.dearer(raw)
-                self._plan(key, signed)
-                raw, digest, self._since[key] = signed.raw, signed.hash, ledger.now()
-        self._on_send(f"before send {key}")
-        try:
-            ledger.post(raw, digest)
-        except TransactionError as error:
-            if error.code not in _LOOK_LATER:
-                raise
-        self._on_send(f"after send {key}")
 
     def settle(self, about: str) -> None:
         """The ledger shows that what was planned about an order has come about, or is past."""

@@ -194,12 +194,8 @@ class Provider(Reception):
     def _begin(self, key: str, body: dict[str, Any]) -> int:
         offer = self._offer(body)
         first = self.terms.fund_first or self._is_replicated(offer) or "open" in body
-        if first and self._status(key) is OrderStatus.NONE:
-            if not self._accept(key, offer, body):
-                return 1
-            if self._status(key) is OrderStatus.NONE:  # on its way
-                self.journal.set_item("offer", key, "received", due=self.ledger.now() + LOOK_AGAIN)
-                return 0
+        if first and self._status(key) is OrderStatus.NONE and not self._accept(key, offer, body):
+            return 1
         try:
             result = self.work(offer)
             if "sealed" in body:
@@ -291,8 +287,7 @@ class Provider(Reception):
         if accepted and self._native_suffices(offer):
             message = self._native_delivery(offer, result, funded=status is OrderStatus.FUNDED)
         elif status is OrderStatus.NONE and ("open" in body or self._is_replicated(offer)):
-            self._accept(key, offer, body)  # a re-organisation took the acceptance away
-            return self._await_event(key)
+            return int(self._accept(key, offer, body))  # a re-organisation took the acceptance away
         elif status is OrderStatus.NONE:
             message = AcceptAndSubmit(order=offer.order, funding=offer.funding, result=result)
         elif status is OrderStatus.FUNDED:
@@ -338,7 +333,7 @@ class Provider(Reception):
     def _try(self, intent: str, message: Message, key: str) -> bool:
         """Send; a refusal that will last ends the offer, with the reason in the journal."""
         try:
-            self.outbox.post(intent, message)
+            self.outbox.send(intent, message, again=True)
         except ProtocolError as error:
             if error.code in LATER:
                 raise
@@ -378,7 +373,7 @@ class Provider(Reception):
             result = Result(trace_root=event.trace_root, output=event.output)
             self.journal.set_item("offer", key, "delivered", {**body, "result": to_wire(result)}, block=block)
         elif isinstance(event, Accepted):
-            self.journal.set_item("offer", key, stage, body, due=0, block=block)
+            self.journal.set_item("offer", key, stage, body, block=block)
         else:
             self.journal.set_item("offer", key, "closed", block=block)
             self.outbox.settle(key)
