@@ -1,4 +1,4 @@
-"""The story of an order that two of three replicas must agree with, and of one that anybody could take; played twice."""
+"""An order that two of three replicas must agree with, and one that anybody could take; played twice."""
 
 from __future__ import annotations
 
