@@ -1,5 +1,7 @@
 //! Zero-knowledge proofs of inference: the fast prover; `concordat.zk` defines what everything means.
 
+#![allow(clippy::should_implement_trait, clippy::manual_is_multiple_of, clippy::extra_unused_type_parameters)]
+
 pub mod algebra;
 pub mod code;
 pub mod field;
