@@ -144,7 +144,8 @@ mod tests {
             let rows: Vec<Vec<u64>> =
                 (0..height).map(|r| (0..48).map(|j| (r * 977 + j as u64 + 1).wrapping_pow(9)).collect()).collect();
             let slices: Vec<&[u64]> = rows.iter().map(Vec::as_slice).collect();
-            let salts = [0, 1, 2, 3].map(|i| std::array::from_fn(|lane| (lane as u32 + 3) * 0x1234_5671 + i));
+            let salts = [0, 1, 2, 3]
+                .map(|i| std::array::from_fn(|lane| (lane as u32 + 3).wrapping_mul(0x1234_5671).wrapping_add(i)));
             let made = leaves(&slices, 16, &salts);
             let words: [&[u32]; 8] = std::array::from_fn(|i| &made[i][..]);
             for lane in 0..SIDE {
