@@ -12,6 +12,7 @@ const WORK_PER_THREAD: usize = 200_000;
 pub struct Executor {
     program: Program,
     plan: Option<Plan>,
+    tier: Tier,
 }
 
 impl Executor {
@@ -22,7 +23,7 @@ impl Executor {
     pub fn new(bytes: &[u8], tier: Tier) -> Result<Self, ProgramError> {
         let program = Program::decode(bytes)?;
         let plan = Plan::new(&program, tier).ok();
-        Ok(Self { program, plan })
+        Ok(Self { program, plan, tier })
     }
 
     /// Kinds of the plan's steps; none if rows are interpreted.
@@ -52,7 +53,7 @@ impl Executor {
 
     /// The packed trace: see [`interpret::trace`].
     pub fn trace(&self, input_words: &[u8]) -> Vec<u8> {
-        interpret::trace(&self.program, input_words)
+        interpret::trace(&self.program, input_words, self.tier)
     }
 
     /// Outputs of some rows of inputs, on up to so many threads.
@@ -85,7 +86,7 @@ impl Executor {
         }
         let (width, results) = (self.input_elements(), self.output_elements());
         for (input, output) in inputs.chunks_exact(width).zip(outputs.chunks_exact_mut(results)) {
-            interpret::outputs(&self.program, input, output);
+            interpret::outputs(&self.program, input, output, self.tier);
         }
         let (low, high) = self.input_range();
         inputs.iter().all(|value| (low..=high).contains(value))

@@ -2,12 +2,13 @@
 //!
 //! It makes traces, runs what the plan has no fast steps for, and is the twin that the plan is tested against.
 
+use crate::plan::tier::Tier;
 use crate::program::{ElementType, Node, Op, Operand, Program, Space, WORD, read, write};
 
 /// The packed trace of an execution, up to the last word that holds an element.
 ///
 /// `input` is cut or completed with zeros to the size of the input region's elements.
-pub fn trace(program: &Program, input: &[u8]) -> Vec<u8> {
+pub fn trace(program: &Program, input: &[u8], tier: Tier) -> Vec<u8> {
     let mut memory = vec![0; program.trace_words() * WORD];
     for node in &program.nodes {
         let (earlier, region) = memory.split_at_mut(node.start * WORD);
@@ -16,20 +17,24 @@ pub fn trace(program: &Program, input: &[u8]) -> Vec<u8> {
             let taken = element_bytes.min(input.len());
             region[..taken].copy_from_slice(&input[..taken]);
         } else {
-            Execution { program, earlier, node }.fill(&mut region[..element_bytes]);
+            let region = &mut region[..element_bytes];
+            tier.run(
+                #[inline(always)]
+                || Execution { program, earlier, node }.fill(region),
+            );
         }
     }
     memory
 }
 
 /// One row of outputs; `input` has one value for each input element and every value fits the input's type.
-pub fn outputs(program: &Program, input: &[i64], outputs: &mut [i64]) {
+pub fn outputs(program: &Program, input: &[i64], outputs: &mut [i64], tier: Tier) {
     let node = &program.nodes[0];
     let mut words = vec![0; node.words() * WORD];
     for (index, value) in input.iter().take(node.n).enumerate() {
         write(&mut words, 0, node.kind, index, *value);
     }
-    let memory = trace(program, &words);
+    let memory = trace(program, &words, tier);
     let output = &program.nodes[program.output];
     for (index, value) in outputs.iter_mut().take(output.n).enumerate() {
         *value = read(&memory, output.start, output.kind, index);
@@ -44,8 +49,14 @@ struct Execution<'a> {
 }
 
 impl Execution<'_> {
+    #[inline(always)]
     fn fill(&self, region: &mut [u8]) {
         let node = self.node;
+        if let (Op::Matmul, Some(a), Some(b)) = (node.op, &node.a, &node.b)
+            && a.kind.max(b.kind) <= ElementType::I16
+        {
+            return self.products(a, b, region);
+        }
         let (mut row, mut column) = (0, 0);
         for e in 0..node.n {
             let place = |operand: &Operand| operand.base + row * operand.row + column * operand.col;
@@ -57,6 +68,37 @@ impl Execution<'_> {
         }
     }
 
+    /// MATMUL of elements of at most 16 bits: both operands in machine order first, then their products.
+    #[inline(always)]
+    fn products(&self, a: &Operand, b: &Operand, region: &mut [u8]) {
+        let (node, [x, y]) = (self.node, [a, b].map(|operand| self.whole(operand)));
+        let (mut row, mut column) = (0, 0);
+        for e in 0..node.n {
+            let (first, second) = (row * a.row + column * a.col, row * b.row + column * b.col);
+            write(region, 0, node.kind, e, dot(&x[first..first + node.k], &y[second..second + node.k]));
+            column += 1;
+            if column == node.cols {
+                (row, column) = (row + 1, 0);
+            }
+        }
+    }
+
+    /// Everything that an operand can deliver, from its base on.
+    #[inline(always)]
+    fn whole(&self, operand: &Operand) -> Vec<i16> {
+        let node = self.node;
+        let (rows, columns) = ((node.n - 1) / node.cols, (node.n - 1) % node.cols);
+        let widest = if rows > 0 { (rows - 1) * operand.row + (node.cols - 1) * operand.col } else { 0 };
+        let count = widest.max(rows * operand.row + columns * operand.col) + node.k;
+        let at = operand.start * WORD + operand.base * operand.kind.bytes();
+        let bytes = &self.memory(operand)[at..at + count * operand.kind.bytes()];
+        match operand.kind {
+            ElementType::I8 => bytes.iter().map(|byte| i16::from(*byte as i8)).collect(),
+            _ => bytes.as_chunks().0.iter().map(|pair| i16::from_be_bytes(*pair)).collect(),
+        }
+    }
+
+    #[inline(always)]
     fn element(&self, place: &impl Fn(&Operand) -> usize) -> i64 {
         let node = self.node;
         let first = |operand: &Option<Operand>, absent: i64| match operand {
@@ -109,11 +151,8 @@ impl Execution<'_> {
 
     fn product(&self, place: &impl Fn(&Operand) -> usize) -> i64 {
         let (Some(a), Some(b)) = (&self.node.a, &self.node.b) else { return 0 };
-        let row = |operand: &Operand| {
-            let at = operand.start * WORD + place(operand) * operand.kind.bytes();
-            &self.memory(operand)[at..at + self.node.k * operand.kind.bytes()]
-        };
-        dot(row(a), a.kind, row(b), b.kind)
+        let element = |operand: &Operand, k: usize| self.read(operand, place(operand) + k);
+        (0..self.node.k).map(|k| element(a, k).wrapping_mul(element(b, k))).fold(0, i64::wrapping_add)
     }
 }
 
@@ -123,27 +162,8 @@ pub fn rounding_shift(value: i64, shift: u32) -> i64 {
     if shift == 0 { value } else { value.wrapping_add(1 << (shift - 1)) >> shift }
 }
 
-/// Sum of products of two big-endian rows of equally many elements.
-fn dot(a: &[u8], a_kind: ElementType, b: &[u8], b_kind: ElementType) -> i64 {
-    match (a_kind, b_kind) {
-        (ElementType::I8, ElementType::I8) => dot_of::<1, 1>(a, b),
-        (ElementType::I16, ElementType::I8) => dot_of::<2, 1>(a, b),
-        (ElementType::I8, ElementType::I16) => dot_of::<1, 2>(a, b),
-        (ElementType::I16, ElementType::I16) => dot_of::<2, 2>(a, b),
-        _ => {
-            let count = a.len() / a_kind.bytes();
-            (0..count).map(|k| read(a, 0, a_kind, k).wrapping_mul(read(b, 0, b_kind, k))).fold(0, i64::wrapping_add)
-        }
-    }
-}
-
-/// Products of elements of at most two bytes fit 32 bits, and so do the sums of two products of them but one:
-/// the products are widened before they are added.
-fn dot_of<const A: usize, const B: usize>(a: &[u8], b: &[u8]) -> i64 {
-    let narrow = |bytes: &[u8]| match bytes {
-        [byte] => i32::from(*byte as i8),
-        [high, low, ..] => i32::from(i16::from_be_bytes([*high, *low])),
-        [] => 0,
-    };
-    a.chunks_exact(A).zip(b.chunks_exact(B)).map(|(x, y)| i64::from(narrow(x) * narrow(y))).sum()
+/// Sum of products of two rows of equally many elements; each product fits 32 bits.
+#[inline(always)]
+fn dot(a: &[i16], b: &[i16]) -> i64 {
+    a.iter().zip(b).map(|(x, y)| i64::from(i32::from(*x) * i32::from(*y))).sum()
 }
