@@ -56,7 +56,7 @@ interface IMarket {
     error TooManyDisputes();
     /// @notice The last second for delivery has not passed.
     error NotExpired();
-    /// @notice The caller is not the court.
+    /// @notice The caller is neither the court nor, for a slash, the module for validity.
     error NotAuthorized();
     /// @notice Shares over one hundred per cent, or a module for a kind that the market itself gathers.
     error BadParameters();
@@ -76,7 +76,8 @@ interface IMarket {
     /// @param signature Of the client, over the order without provider.
     function acceptOpen(Order calldata order, uint8 mode, bytes calldata signature) external;
 
-    /// @notice The provider hands over the result of a funded order.
+    /// @notice The provider hands over the result of a funded order. Where its policy names validity, a claim for this very
+    /// result must have been posted (`IClaims`).
     /// @param order The order.
     /// @param traceRoot Merkle root over the words of the execution's memory.
     /// @param output 1 to 1,024 bytes.

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {IClaims} from "../interfaces/IClaims.sol";
 import {IEvidence} from "../interfaces/IEvidence.sol";
 import {IMarket} from "../interfaces/IMarket.sol";
 import {IReplication} from "../interfaces/IReplication.sol";
@@ -34,6 +35,12 @@ contract Market is IMarket, OrderDomain {
 
     modifier onlyCourt() {
         if (msg.sender != COURT) revert NotAuthorized();
+        _;
+    }
+
+    /// @dev The court, and the module for validity, which judges what was claimed to be proven.
+    modifier onlyJudge() {
+        if (msg.sender != COURT && msg.sender != _modules[uint256(EvidenceKind.VALIDITY)]) revert NotAuthorized();
         _;
     }
 
@@ -99,7 +106,7 @@ contract Market is IMarket, OrderDomain {
         _checkFunded(_orders[id], order);
         _checkSize(output);
         // EFFECT, EVENT
-        _checkSealed(id, order, _deliver(id, order, traceRoot, output));
+        _checkDelivery(id, order, _deliver(id, order, traceRoot, output));
     }
 
     /// @inheritdoc IMarket
@@ -117,7 +124,7 @@ contract Market is IMarket, OrderDomain {
         uint256 commitment = _deliver(id, order, traceRoot, output);
         VAULT.fund(_funding(id, order, mode), signature);
         _checkSize(output);
-        _checkSealed(id, order, commitment);
+        _checkDelivery(id, order, commitment);
     }
 
     // -- evidence ----------------------------------------------------------------------------------------------------
@@ -233,7 +240,7 @@ contract Market is IMarket, OrderDomain {
     /// @inheritdoc IMarket
     function slash(bytes32 id, address client, address provider, uint256 price, uint256 bond, address challenger)
         external
-        onlyCourt
+        onlyJudge
     {
         uint256 toChallenger = bond * SLASH_CHALLENGER / 100;
         uint256 compensation = bond * SLASH_CLIENT / 100;
@@ -350,11 +357,18 @@ contract Market is IMarket, OrderDomain {
         emit Delivered(id, order.provider, traceRoot, output, uint40(until));
     }
 
-    /// @dev A result that replicas are to agree with must be the one that was sealed before they were drawn.
-    function _checkSealed(bytes32 id, Order calldata order, uint256 commitment) private {
-        if (!order.evidence.names(uint256(EvidenceKind.REPLICATED))) return;
-        address replication = _modules[uint256(EvidenceKind.REPLICATED)];
-        if (replication != address(0)) IReplication(replication).delivering(id, order.evidence, commitment);
+    /// @dev A result that replicas are to agree with must be the one that was sealed before they were drawn; one that is to
+    /// be proven must have been claimed, for nobody could judge it otherwise.
+    function _checkDelivery(bytes32 id, Order calldata order, uint256 commitment) private {
+        if (order.evidence.names(uint256(EvidenceKind.REPLICATED))) {
+            address replication = _modules[uint256(EvidenceKind.REPLICATED)];
+            if (replication != address(0)) IReplication(replication).delivering(id, order.evidence, commitment);
+        }
+        if (order.evidence.names(uint256(EvidenceKind.VALIDITY))) {
+            address validity = _modules[uint256(EvidenceKind.VALIDITY)];
+            if (validity == address(0)) revert NoModule();
+            IClaims(validity).delivering(id, commitment);
+        }
     }
 
     /// @dev From offer to payment; everything is undone if the evidence does not hold.
