@@ -153,6 +153,7 @@ impl Program {
 fn concordat_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<Program>()?;
+    module.add("ZK_PROTOCOL", zk::PROTOCOL)?;
     module.add_class::<zk::python::ZkProver>()?;
     module.add_class::<zk::python::ZkWeights>()?;
     module.add_class::<zk::python::ZkInput>()?;

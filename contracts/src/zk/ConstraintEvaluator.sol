@@ -164,7 +164,7 @@ contract ConstraintEvaluator {
 
     function _families(bytes calldata r, Work memory w, Evaluated memory out, int256[] calldata publics) private pure {
         uint256 index = w.shape.familiesAt + 1;
-        uint256 offset = 0;
+        uint256 offset = 1; // theta^0 would be tau^0, the first look-up's
         K weight = Cubics.ONE;
         uint256 reached = 0;
         for (uint256 i = r.size(w.shape.familiesAt); i != 0; --i) {

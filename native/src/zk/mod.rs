@@ -28,3 +28,6 @@ pub mod verify;
 pub mod weights;
 #[cfg(target_arch = "x86_64")]
 pub mod wide;
+
+/// Counts changes of what both sides compute; twins of another number are not used.
+pub const PROTOCOL: u32 = 2;

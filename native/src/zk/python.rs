@@ -162,6 +162,34 @@ impl ZkVerifier {
         let verified = py.detach(|| verify(&self.relation, &self.digest, statement, weights, proof));
         Ok(verified.err().map(|refused| refused.0))
     }
+
+    /// Numbers of the changed proofs that are accepted: proof `i` has its byte `positions[i]` combined with `masks[i]`.
+    #[pyo3(signature = (statement, proof, positions, masks, weights = None))]
+    fn survivors(
+        &self,
+        py: Python<'_>,
+        statement: &[u8],
+        proof: &[u8],
+        positions: PyReadonlyArray1<'_, i64>,
+        masks: &[u8],
+        weights: Option<PyReadonlyArray1<'_, i64>>,
+    ) -> PyResult<Vec<usize>> {
+        let weights = weights.as_ref().map(|array| array.as_slice()).transpose()?;
+        let positions = positions.as_slice()?;
+        Ok(py.detach(|| {
+            let mut mutant = proof.to_vec();
+            let mut accepted = Vec::new();
+            for (number, (&at, &mask)) in positions.iter().zip(masks).enumerate() {
+                let Some(byte) = usize::try_from(at).ok().filter(|&at| at < mutant.len()) else { continue };
+                mutant[byte] ^= mask;
+                if verify(&self.relation, &self.digest, statement, weights, &mutant).is_ok() {
+                    accepted.push(number);
+                }
+                mutant[byte] ^= mask;
+            }
+            accepted
+        }))
+    }
 }
 
 impl ZkProver {

@@ -250,7 +250,11 @@ impl Relation {
             return Err(Malformed("the sizes of the relation do not fit each other"));
         }
         let cells = |start: usize, count: usize| start + count <= self.used_rows;
-        let looked = self.lookups.iter().all(|look| look.start + look.count <= self.lookup_rows);
+        let mut looked_up: Vec<(usize, usize)> =
+            self.lookups.iter().map(|look| (look.start, look.start + look.count)).collect();
+        looked_up.sort_unstable();
+        let looked = looked_up.iter().all(|&(_, end)| end <= self.lookup_rows)
+            && looked_up.windows(2).all(|pair| pair[0].1 <= pair[1].0);
         let kept = self.tables.iter().all(|t| (t.number >= 64 || t.number <= 24) && cells(t.start, t.size()));
         if !(looked && kept && cells(self.input_start, self.input_count)) {
             return Err(Malformed("a look-up, a table or the input lies outside the cells"));
@@ -281,8 +285,16 @@ impl Relation {
                 TermKind::Public { vector, start } => {
                     self.publics.get(*vector).is_some_and(|length| start + family.count <= *length)
                 }
-                TermKind::Matmul { number } => *number < self.matmuls.len(),
+                TermKind::Matmul { number } => self.matmuls.get(*number).is_some_and(|m| self.matches(family, m)),
             })
+    }
+
+    /// Whether a family's elements are those of a product, none of whose unused outputs reach the next row.
+    fn matches(&self, family: &Family, m: &Matmul) -> bool {
+        let outputs = self.block_rows(m) << self.group_bits;
+        (family.cols, family.stride) == (m.cols, m.stride)
+            && m.rows.checked_mul(m.cols) == Some(family.count)
+            && outputs <= family.stride
     }
 
     fn lists(&self, list: &[u32]) -> bool {
@@ -370,7 +382,7 @@ impl Numbers {
             let entries = r.many(|r| Ok((r.one()?, r.one()?)))?;
             Ok(Table { number, entries, column: r.column()?, start: r.size()? })
         })?;
-        let mut offset = 0;
+        let mut offset = 1; // theta^0 would be tau^0, the first look-up's
         let mut families = self.many(Self::family)?;
         for family in &mut families {
             family.offset = offset;

@@ -24,11 +24,22 @@ pub fn check(relation: &Relation, p: &Parameters) -> Result<(), Refused> {
         && p.weight_queries.max(p.input_queries) <= MOST_QUERIES
         && p.input_log_domain <= 20
         && p.log_width <= relation.log_rows()
-        && relation.pads() + p.queries <= 1 << p.log_domain >> 2;
+        && relation.pads() + p.queries <= 1 << p.log_domain >> 2
+        && 2 * hub_rounds(relation, p) <= 1 << p.hub_log_width;
     if !sensible {
         return Err(Refused("the parameters of the proof are out of range"));
     }
     if total(relation, p) >= REQUIRED { Ok(()) } else { Err(Refused("the parameters prove too few bits of soundness")) }
+}
+
+/// Rows of the hub that hold folded rows.
+fn hub_rows(relation: &Relation, p: &Parameters) -> usize {
+    p.segments(relation).iter().sum::<usize>().div_ceil(1 << p.hub_log_width)
+}
+
+/// Rounds of the sumcheck over them.
+fn hub_rounds(relation: &Relation, p: &Parameters) -> usize {
+    (usize::BITS - (hub_rows(relation, p) - 1).leading_zeros()) as usize
 }
 
 /// Bits of the sum of all errors.
@@ -39,20 +50,21 @@ fn total(relation: &Relation, p: &Parameters) -> f64 {
         + relation.input_count;
     let keys = relation.tables.iter().map(|t| t.size()).sum::<usize>() + 2 * relation.lookup_rows;
     let rate = |length: usize, log_domain: u32| length as f64 / (1u64 << log_domain) as f64;
-    let witness = rate((1 << p.log_width) + p.queries, p.log_domain);
+    // the hidden scalars share the positions of the cells
+    let witness = rate(relation.pads().max(1 << p.log_width) + p.queries, p.log_domain);
     let hub = rate((1 << p.hub_log_width) + p.hub_queries, p.hub_log_domain);
     let several = 2.0 * lists(witness) + lists(hub);
-    let segments = p.segments(relation);
-    let hub_rows = segments.iter().sum::<usize>().div_ceil(1 << p.hub_log_width);
+    let claims = 2 * p.queries + p.weight_queries + p.input_queries + 3;
+    let rounds = 4 * relation.log_rows() as usize + 2 * relation.product_rounds() as usize;
     let drawn = |count: usize| FIELD - (count as f64).log2() - several;
     let work = f64::from(p.grinding);
     let mut bits = vec![
-        drawn(2 * keys + 4),
-        drawn(constraints + relation.weight_rows + 16),
-        drawn(4 * relation.log_rows() as usize + 2 * relation.product_rounds() as usize + 16),
+        drawn(3 * keys + 4),
+        drawn(constraints + relation.weight_rows + claims + 16),
+        drawn(rounds + 2 * hub_rounds(relation, p) + 16),
         gap(5 * p.blocks(relation) + 3, p.log_domain, witness),
         p.queries as f64 * johnson(witness) + work,
-        gap(hub_rows + 2, p.hub_log_domain, hub),
+        gap(hub_rows(relation, p) + 2, p.hub_log_domain, hub),
         p.hub_queries as f64 * johnson(hub) + work,
         DIGEST,
     ];
@@ -65,7 +77,7 @@ fn total(relation: &Relation, p: &Parameters) -> f64 {
         bits.push(p.weight_queries as f64 * -(rate + close).min(1.0).log2() + work);
     }
     if p.input_log_domain > 0 {
-        let rate = rate(segments[3], p.input_log_domain);
+        let rate = rate(p.segments(relation)[3], p.input_log_domain);
         bits.push(FIELD - 2.0 * lists(rate) - f64::from(p.input_log_domain));
         bits.push(p.input_queries as f64 * johnson(rate) + work);
     }

@@ -1,4 +1,9 @@
-"""Names of the transcript's tags and of the challenges that batch constraints."""
+"""Names of the transcript's tags and of the challenges that batch constraints.
+
+Everything that is batched into the constraint sumcheck has a monomial of its own in the challenges: rows that look up
+take ``tau**0, tau**1, …``, the sum of inverses ``eta``, families ``theta**1, theta**2, …``, claims ``lambda``. Two that
+shared one (``tau**0`` and ``theta**0``) could be broken against each other.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,11 @@ from concordat.zk.field import ONE, ZERO, K, add, embed, mul, power
 from concordat.zk.relation import Family, Relation, TermKind
 from concordat.zk.transcript import Transcript
 
-__all__ = ["Batching", "KeyChallenges", "Tag", "exponents", "family_offsets", "geometric", "matmul_scales"]
+__all__ = ["PROTOCOL", "Batching", "KeyChallenges", "Tag", "exponents", "family_offsets", "geometric", "matmul_scales"]
+
+
+PROTOCOL = 2
+"""Counts changes of what both sides compute; compiled twins of another number are not used."""
 
 
 class Tag(IntEnum):
@@ -66,8 +75,8 @@ class Batching:
 
 
 def family_offsets(relation: Relation) -> list[int]:
-    """First exponent of theta of each family."""
-    offsets, at = [], 0
+    """First exponent of theta of each family; the zeroth power is not theirs, but the first look-up's."""
+    offsets, at = [], 1
     for family in relation.families:
         offsets.append(at)
         at += family.count // family.cols * family.stride

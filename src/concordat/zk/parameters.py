@@ -102,6 +102,16 @@ def hub_rows(relation: Relation, parameters: Parameters) -> int:
     return -(-sum(segment_lengths(relation, parameters)) >> parameters.hub_log_width)
 
 
+def hub_rounds(relation: Relation, parameters: Parameters) -> int:
+    """Rounds of the sumcheck over the hub's rows."""
+    return (hub_rows(relation, parameters) - 1).bit_length()
+
+
+def witness_length(relation: Relation, log_width: int) -> int:
+    """Longest message of a row of the witness matrix: cells, or the hidden scalars, which share its positions."""
+    return max(1 << log_width, relation.pads)
+
+
 def segment_lengths(relation: Relation, parameters: Parameters) -> tuple[int, int, int, int]:
     """Elements of the hub's segments: folded weights, folded witness, hidden scalars, input."""
     witness = (1 << parameters.log_width) + parameters.queries
@@ -126,13 +136,15 @@ def soundness(relation: Relation, parameters: Parameters) -> dict[str, float]:
     constraints = (
         sum(-(-f.count // f.cols) * f.stride for f in relation.families) + relation.used_rows + relation.input_count
     )
+    claims = 2 * p.queries + p.weight_queries + p.input_queries + 3
     keys = sum(t.size for t in relation.tables) + 2 * relation.lookup_rows
-    witness_rate = ((1 << p.log_width) + p.queries) / (1 << p.log_domain)
+    witness_rate = (witness_length(relation, p.log_width) + p.queries) / (1 << p.log_domain)
     hub_rate = ((1 << p.hub_log_width) + p.hub_queries) / (1 << p.hub_log_domain)
     lists = 2 * _lists(witness_rate) + _lists(hub_rate)
-    bits["lookups"] = _FIELD_BITS - log2(2 * keys + 4) - lists
-    bits["batching"] = _FIELD_BITS - log2(constraints + relation.weight_rows + 16) - lists
-    bits["sumchecks"] = _FIELD_BITS - log2(4 * relation.log_rows + 2 * relation.product_rounds + 16) - lists
+    bits["lookups"] = _FIELD_BITS - log2(3 * keys + 4) - lists
+    bits["batching"] = _FIELD_BITS - log2(constraints + relation.weight_rows + claims + 16) - lists
+    rounds = 4 * relation.log_rows + 2 * relation.product_rounds + 2 * hub_rounds(relation, p)
+    bits["sumchecks"] = _FIELD_BITS - log2(rounds + 16) - lists
     rows = 5 * p.blocks(relation) + 3
     bits["witness gap"] = _gap(rows, p.log_domain, witness_rate)
     bits["witness queries"] = p.queries * _johnson(witness_rate) + p.grinding
@@ -171,6 +183,8 @@ def check(relation: Relation, parameters: Parameters) -> None:
         If fewer than 100 bits are provable, or a code has no room.
     """
     p = parameters
+    if not all(0 <= n < 1 << 32 for n in astuple(p)):
+        raise VerificationError("The parameters of the proof are not u32.", code="BadParameters")
     limits = (6 <= p.log_width <= 14, p.log_width < p.log_domain <= 20, 5 <= p.hub_log_width <= 14, p.grinding <= 24)
     domains = (p.hub_log_width < p.hub_log_domain <= 22, p.weight_log_domain <= 26, p.input_log_domain <= 20)
     few = (p.weight_queries <= _MOST_QUERIES, p.input_queries <= _MOST_QUERIES)
@@ -178,6 +192,7 @@ def check(relation: Relation, parameters: Parameters) -> None:
         p.log_width > relation.log_rows
         or not all(limits + domains + few)
         or relation.pads + p.queries > 1 << (p.log_domain - 2)
+        or 2 * hub_rounds(relation, p) > 1 << p.hub_log_width
     ):
         raise VerificationError("The parameters of the proof are out of range.", code="BadParameters")
     bits = soundness(relation, p)["total"]
@@ -210,8 +225,9 @@ def choose(
     for log_width, hub_log_width, blow, hub_blow in product(
         range(6, min(12, relation.log_rows) + 1), range(5, 12), (4, 5), (4, 5)
     ):
-        log_domain, queries = _witness_code(log_width, blow, wanted)
-        hub_log_domain, hub_queries = _witness_code(hub_log_width, hub_blow, wanted)
+        length = witness_length(relation, log_width)
+        log_domain, queries = _code(length, log_width + blow, wanted)
+        hub_log_domain, hub_queries = _code(1 << hub_log_width, hub_log_width + hub_blow, wanted)
         candidate = Parameters(
             log_width=log_width,
             log_domain=log_domain,
@@ -227,15 +243,16 @@ def choose(
             input_queries=taken[1],
             grinding=grinding,
         )
-        if relation.pads + queries <= 1 << (log_domain - 2):
+        fits = 2 * hub_rounds(relation, candidate) <= 1 << hub_log_width
+        if fits and relation.pads + queries <= 1 << (log_domain - 2):
             best = min(best, (proof_bytes(relation, candidate), candidate), key=lambda pair: pair[0])
     return best[1]
 
 
-def _witness_code(log_width: int, blow: int, wanted: float) -> tuple[int, int]:
-    log_domain = log_width + blow
+def _code(length: int, log_domain: int, wanted: float) -> tuple[int, int]:
+    """The domain, with the fewest queries that are worth enough; too many where the domain is too small."""
     queries = 1
-    while queries * _johnson(((1 << log_width) + queries) / (1 << log_domain)) < wanted:
+    while queries < 1 << log_domain and queries * _johnson((length + queries) / (1 << log_domain)) < wanted:
         queries += 1
     return log_domain, queries
 

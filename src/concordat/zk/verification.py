@@ -10,6 +10,7 @@ import numpy as np
 from concordat.primitives.errors import VerificationError
 from concordat.primitives.native import rust
 from concordat.zk import verifier
+from concordat.zk.challenges import PROTOCOL
 from concordat.zk.relation import Relation
 from concordat.zk.statement import PublicWeights, Statement
 
@@ -20,7 +21,7 @@ _RELATIONS = 32
 
 def available() -> bool:
     """Whether the compiled twin is here."""
-    return rust is not None and hasattr(rust, "ZkVerifier")
+    return rust is not None and getattr(rust, "ZK_PROTOCOL", 0) == PROTOCOL
 
 
 def verify(statement: Statement, proof: bytes) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from concordat.primitives.errors import ModelError
 from concordat.primitives.native import rust
+from concordat.zk.challenges import PROTOCOL
 from concordat.zk.parameters import Parameters, check
 from concordat.zk.prover.prove import Witness
 from concordat.zk.prover.vector import from_ints
@@ -51,7 +52,7 @@ class NativeInput:
 
 def available() -> bool:
     """Whether the compiled twin is here."""
-    return rust is not None and hasattr(rust, "zk_commit_input")
+    return rust is not None and getattr(rust, "ZK_PROTOCOL", 0) == PROTOCOL
 
 
 def commit_weights(relation: Relation, parameters: Parameters, weights: npt.NDArray[np.int64], seed: bytes) -> Any:
