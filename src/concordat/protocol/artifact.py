@@ -10,7 +10,10 @@ from concordat.primitives.encoding import ZERO32, abi_words, canonical_json
 from concordat.primitives.hashing import keccak256, sha256
 from concordat.primitives.units import Bytes32, ModelId
 
-__all__ = ["ArtifactKind", "Dimensions", "Manifest", "ModelCommitment"]
+__all__ = ["HIDDEN", "ArtifactKind", "Dimensions", "Manifest", "ModelCommitment"]
+
+HIDDEN = b"\x01"
+"""Last byte of the dimensions of a hidden model, whose answers are proven: its roots are not those of Merkle trees."""
 
 
 class ArtifactKind(IntEnum):
@@ -83,6 +86,13 @@ class ModelCommitment:
     """Keccak-256 of the model's native form (whole-model execution on chain); zero if it has none."""
     manifest_digest: Bytes32
     """SHA-256 of the canonical manifest."""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether nobody sees its program: then ``programRoot`` is the SHA-256 of its relation for zero-knowledge
+        proofs, ``weightsRoot`` the root of its hiding commitment, and ``nativeDigest`` the hash of version and parameters.
+        """
+        return self.dimensions[31:] == HIDDEN
 
     def model_id(self) -> ModelId:
         """``keccak256(abi.encode(programRoot, weightsRoot, dimensions, nativeDigest, manifestDigest))``."""

@@ -66,9 +66,10 @@ class _Compiler:
         shape, n = self.disclosure, self.graph.output_elements
         interval = self.intervals[self.graph.output_node]
         shown = output
+        if shape.kind in ("element", "threshold"):
+            shown = output.at(self._tile(np.array([shape.element]), n))
         if shape.kind == "threshold":
-            index = self._tile(np.array([shape.element]), n)
-            difference = output.at(index)
+            difference = shown
             difference = Value(
                 difference.count, difference.parts, difference.constant - shape.threshold,
                 _shifted(difference.fill, -shape.threshold),

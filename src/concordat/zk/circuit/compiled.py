@@ -25,9 +25,9 @@ class Disclosure:
     """What becomes public of an output."""
 
     kind: str = "all"
-    """``all`` of it, only the ``argmax`` of it, or whether one element reaches a ``threshold``."""
+    """``all`` of it, one ``element`` (a classifier's label), its ``argmax``, or if one element reaches a ``threshold``."""
     element: int = 0
-    """Which element is compared."""
+    """Which element is shown or compared."""
     threshold: int = 0
     """With what, as the output's integer."""
 
@@ -70,6 +70,8 @@ def disclosed(disclosure: Disclosure, outputs: Integers) -> Integers:
     """The public part of outputs, shape (batch, n)."""
     if disclosure.kind == "argmax":
         return np.asarray(np.argmax(outputs, axis=1))[:, None]
+    if disclosure.kind == "element":
+        return outputs[:, disclosure.element : disclosure.element + 1]
     if disclosure.kind == "threshold":
         return (outputs[:, disclosure.element] >= disclosure.threshold).astype(np.int64)[:, None]
     return outputs

@@ -1,0 +1,246 @@
+"""Hidden models: what everybody gets of a model whose weights stay with their owner, and what their answers show.
+
+A hidden model's id is the hash of a `ModelCommitment` like any other. Its roots are the digest of the relation and the
+root of the committed weights. So an order names exactly one relation, one commitment and one set of parameters, and
+whoever checks an answer needs nothing else: the order's input hash fixes the committed input, the output is the public
+vector. ``contracts/src/zk/ValidityEvidence.sol`` reads the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from concordat.graph.elements import WORD, ElementType, pack_elements, unpack_elements, words_needed
+from concordat.primitives.errors import ConcordatError, VerificationError
+from concordat.primitives.hashing import keccak256
+from concordat.primitives.merkle import depth_for
+from concordat.primitives.units import Bytes32, OrderId
+from concordat.protocol.artifact import HIDDEN, Dimensions, ModelCommitment
+from concordat.protocol.execution import MAX_OUTPUT_BYTES
+from concordat.protocol.order import Domain, Order
+from concordat.zk.parameters import Parameters, check
+from concordat.zk.relation import Relation
+from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
+from concordat.zk.verifier.reader import ProofReader
+from concordat.zk.verifier.registration import Registration, verify_registration
+
+__all__ = ["Answer", "HiddenModel", "input_hash", "read_evidence"]
+
+_MAGIC = b"CCHIDDEN"
+_HEAD = len(_MAGIC) + 1 + 4 + 52 + 32 + 4
+_ROOTS = 32 + 24
+_EVIDENCE_HEAD = 32 + 32 + 4 + 52 + 32 + _ROOTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What shows that an output came from a hidden model: the committed input, and the proof."""
+
+    input: InputCommitment
+    """Opens the order's input hash."""
+    proof: bytes
+    """As the verifier reads it."""
+
+    def encode(self) -> bytes:
+        """56 bytes and the proof."""
+        return self.input.encode() + self.proof
+
+    @classmethod
+    def decode(cls, data: bytes) -> Answer:
+        """Inverse of :meth:`encode`; `VerificationError` ``BadProof`` if it is too short or not canonical."""
+        if len(data) < _ROOTS:
+            raise VerificationError("The proof is cut off.", code="BadProof")
+        outside = ProofReader(data[32:_ROOTS]).elements(1)[0]
+        return cls(input=InputCommitment(root=data[:32], outside=outside), proof=data[_ROOTS:])
+
+
+def input_hash(commitment: InputCommitment) -> Bytes32:
+    """What an order for a hidden model names as its input: ``keccak256(abi.encode(root, outside))``."""
+    encoded = commitment.encode()
+    return keccak256(encoded[:32] + encoded[32:].ljust(32, b"\0"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HiddenModel:
+    """The public part of a model that nobody sees."""
+
+    relation: Relation
+    """What holds between weights, input and output."""
+    parameters: Parameters
+    """Sizes of the codes."""
+    weights: WeightCommitment
+    """The committed weights."""
+    version: int
+    """Counts rotations of the commitment's randomness."""
+    input_type: ElementType
+    """How input elements are packed."""
+    registration: bytes = b""
+    """Shows that the committed weights are close to a codeword; empty in evidence for a chain."""
+
+    def encode(self) -> bytes:
+        """The public file."""
+        relation = self.relation.encode()
+        head = _MAGIC + bytes([self.input_type]) + self.version.to_bytes(4, "big") + self.parameters.encode()
+        return b"".join([head, self.weights.root, len(relation).to_bytes(4, "big"), relation, self.registration])
+
+    @classmethod
+    def decode(cls, data: bytes) -> HiddenModel:
+        """Inverse of :meth:`encode`.
+
+        Raises
+        ------
+        VerificationError
+            ``BadHiddenModel`` if the bytes are not the file of one.
+        """
+        length = int.from_bytes(data[_HEAD - 4 : _HEAD], "big")
+        if len(data) < _HEAD + length or not data.startswith(_MAGIC) or data[8] > ElementType.I64:
+            raise _malformed()
+        try:
+            model = cls(
+                relation=Relation.decode(data[_HEAD : _HEAD + length]),
+                parameters=Parameters.decode(data[13:65]),
+                weights=WeightCommitment(root=data[65:97]),
+                version=int.from_bytes(data[9:13], "big"),
+                input_type=ElementType(data[8]),
+                registration=data[_HEAD + length :],
+            )
+        except (ConcordatError, ValueError) as error:
+            raise _malformed() from error
+        return model
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that become public."""
+        return self.relation.publics[0]
+
+    @cached_property
+    def input_words(self) -> int:
+        """Words of a packed input."""
+        return words_needed(self.relation.input_count, self.input_type)
+
+    @cached_property
+    def dimensions(self) -> Bytes32:
+        """As in any model's commitment; then how many elements are public, how an input's are packed, and a mark."""
+        shape = Dimensions(
+            program_depth=0,
+            weights_depth=0,
+            trace_depth=0,
+            input_depth=depth_for(self.input_words),
+            nodes=0,
+            output_start=0,
+            output_leaves=words_needed(self.outputs, ElementType.I32),
+            input_leaves=self.input_words,
+        )
+        marks = self.outputs.to_bytes(4, "big") + bytes([self.input_type]) + bytes(6) + HIDDEN
+        return Bytes32(shape.pack()[:20] + marks)
+
+    def commitment(self, manifest_digest: bytes) -> ModelCommitment:
+        """What the model's id is the hash of."""
+        return ModelCommitment(
+            program_root=Bytes32(self.relation.digest),
+            weights_root=Bytes32(self.weights.root),
+            dimensions=self.dimensions,
+            native_digest=keccak256(self.version.to_bytes(4, "big") + self.parameters.encode()),
+            manifest_digest=Bytes32(manifest_digest),
+        )
+
+    def check(self) -> None:
+        """Refuse a model whose answers could not be believed.
+
+        Raises
+        ------
+        VerificationError
+            If the parameters prove fewer than 100 bits, the output does not fit a submission, or the registration does
+            not show what it should.
+        """
+        if len(self.relation.publics) != 1 or not 0 < 4 * self.outputs <= MAX_OUTPUT_BYTES:
+            raise VerificationError("The model's output does not fit a submission.", code="BadHiddenModel")
+        check(self.relation, self.parameters)
+        made = Registration(
+            relation=self.relation, parameters=self.parameters, commitment=self.weights, proof=self.registration
+        )
+        verify_registration(made)
+
+    def numbers(self, words: bytes) -> list[int]:
+        """Elements of a packed input; `InputError` ``BadElement`` if there are too few words."""
+        return [int(n) for n in unpack_elements(words, self.input_type, self.relation.input_count)]
+
+    def output(self, publics: list[int]) -> bytes:
+        """Output words of a public vector."""
+        return pack_elements(publics, ElementType.I32)
+
+    def statement(self, name: OrderId, order: Order, domain: Domain, output: bytes, answer: Answer) -> Statement:
+        """What a proof has to show for an order and an output.
+
+        Raises
+        ------
+        VerificationError
+            ``BadStatement`` if the output is not one of this model, or the input is not the order's.
+        """
+        if len(output) != WORD * words_needed(self.outputs, ElementType.I32) or any(output[4 * self.outputs :]):
+            raise VerificationError("This is not an output of the hidden model.", code="BadStatement")
+        if input_hash(answer.input) != order.input:
+            raise VerificationError("The proof is about another input than the order's.", code="BadStatement")
+        publics = tuple(int(n) for n in unpack_elements(output, ElementType.I32, self.outputs))
+        return Statement(
+            chain_id=domain.chain_id,
+            contract=domain.market,
+            order=name,
+            model=order.model,
+            version=self.version,
+            relation=self.relation,
+            parameters=self.parameters,
+            weights=self.weights,
+            input=answer.input,
+            publics=(publics,),
+        )
+
+    def evidence(self, manifest_digest: bytes, answer: Answer) -> bytes:
+        """What the module for validity evidence reads, in the contract and in memory."""
+        relation = self.relation.encode()
+        parts = [
+            manifest_digest,
+            self.dimensions,
+            self.version.to_bytes(4, "big"),
+            self.parameters.encode(),
+            self.weights.root,
+            answer.input.encode(),
+            len(relation).to_bytes(4, "big"),
+            relation,
+            answer.proof,
+        ]
+        return b"".join(parts)
+
+
+def read_evidence(data: bytes) -> tuple[HiddenModel, ModelCommitment, Answer]:
+    """Model (without its registration), commitment and answer of :meth:`HiddenModel.evidence`.
+
+    Raises
+    ------
+    VerificationError
+        ``BadProof`` if the bytes are not evidence.
+    """
+    head, length = _EVIDENCE_HEAD, int.from_bytes(data[_EVIDENCE_HEAD : _EVIDENCE_HEAD + 4], "big")
+    if len(data) < head + 4 + length:
+        raise VerificationError("The evidence is cut off.", code="BadProof")
+    try:
+        model = HiddenModel(
+            relation=Relation.decode(data[head + 4 : head + 4 + length]),
+            parameters=Parameters.decode(data[68:120]),
+            weights=WeightCommitment(root=data[120:152]),
+            version=int.from_bytes(data[64:68], "big"),
+            input_type=ElementType(data[56]),
+        )
+    except (ConcordatError, ValueError) as error:
+        raise VerificationError("The evidence is malformed.", code="BadProof") from error
+    answer = Answer.decode(data[152:head] + data[head + 4 + length :])
+    if len(model.relation.publics) != 1 or model.dimensions != data[32:64]:
+        raise VerificationError("The evidence contradicts itself.", code="BadProof")
+    return model, model.commitment(data[:32]), answer
+
+
+def _malformed() -> VerificationError:
+    return VerificationError(
+        "This is not the public file of a hidden model.", code="BadHiddenModel", hint="Ask its publisher for it."
+    )
