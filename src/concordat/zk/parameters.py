@@ -15,15 +15,25 @@ from math import inf, log2
 from concordat.primitives.errors import VerificationError
 from concordat.zk.relation import MASK_ROWS, Relation
 
-__all__ = ["SECURITY_BITS", "Parameters", "choose", "soundness"]
+__all__ = [
+    "FIELD_BITS",
+    "PHASE_BITS",
+    "SECURITY_BITS",
+    "Parameters",
+    "choose",
+    "closeness",
+    "johnson",
+    "list_bits",
+    "soundness",
+]
 
 SECURITY_BITS = 100
 """Least bits of provable soundness, in the random-oracle model."""
-_FIELD_BITS = 3 * 63.0
+FIELD_BITS = 3 * 63.0
 """A challenge takes no value with probability above 2**-189 (see `Transcript.challenge`)."""
 _MULTIPLICITY = 16
 """The `m` of the Johnson bound's proximity gaps: lists are cut at agreement ``sqrt(rate) * (1 + 1 / 2m)``."""
-_PHASE_BITS = 102.4
+PHASE_BITS = 102.4
 """Bits that each of the query phases gets, so that together they stay above 100."""
 _MOST_QUERIES = 4096
 """Of a commitment; more would only take a verifier's time."""
@@ -81,7 +91,7 @@ class Parameters:
         return -(-(relation.lookup_rows + MASK_ROWS) >> self.log_width)
 
 
-def _johnson(rate: float) -> float:
+def johnson(rate: float) -> float:
     """Bits that one query is worth within the Johnson radius."""
     return -log2(min(1.0, rate**0.5 * (1 + 1 / (2 * _MULTIPLICITY))))
 
@@ -89,10 +99,10 @@ def _johnson(rate: float) -> float:
 def _gap(rows: int, log_domain: int, rate: float) -> float:
     """Bits of the proximity gap of a random combination of rows, up to the Johnson bound."""
     error = 7 * log2(_MULTIPLICITY + 0.5) - log2(3) - 1.5 * log2(rate) + 2 * log_domain + log2(max(rows, 2))
-    return _FIELD_BITS - error
+    return FIELD_BITS - error
 
 
-def _lists(rate: float) -> float:
+def list_bits(rate: float) -> float:
     """Binary logarithm of the length of a list of close codewords."""
     return log2((_MULTIPLICITY + 0.5) / rate**0.5)
 
@@ -140,21 +150,21 @@ def soundness(relation: Relation, parameters: Parameters) -> dict[str, float]:
     keys = sum(t.size for t in relation.tables) + 2 * relation.lookup_rows
     witness_rate = (witness_length(relation, p.log_width) + p.queries) / (1 << p.log_domain)
     hub_rate = ((1 << p.hub_log_width) + p.hub_queries) / (1 << p.hub_log_domain)
-    lists = 2 * _lists(witness_rate) + _lists(hub_rate)
-    bits["lookups"] = _FIELD_BITS - log2(3 * keys + 4) - lists
-    bits["batching"] = _FIELD_BITS - log2(constraints + relation.weight_rows + claims + 16) - lists
+    lists = 2 * list_bits(witness_rate) + list_bits(hub_rate)
+    bits["lookups"] = FIELD_BITS - log2(3 * keys + 4) - lists
+    bits["batching"] = FIELD_BITS - log2(constraints + relation.weight_rows + claims + 16) - lists
     rounds = 4 * relation.log_rows + 2 * relation.product_rounds + 2 * hub_rounds(relation, p)
-    bits["sumchecks"] = _FIELD_BITS - log2(rounds + 16) - lists
+    bits["sumchecks"] = FIELD_BITS - log2(rounds + 16) - lists
     rows = 5 * p.blocks(relation) + 3
     bits["witness gap"] = _gap(rows, p.log_domain, witness_rate)
-    bits["witness queries"] = p.queries * _johnson(witness_rate) + p.grinding
+    bits["witness queries"] = p.queries * johnson(witness_rate) + p.grinding
     bits["hub gap"] = _gap(hub_rows(relation, p) + 2, p.hub_log_domain, hub_rate)
-    bits["hub queries"] = p.hub_queries * _johnson(hub_rate) + p.grinding
+    bits["hub queries"] = p.hub_queries * johnson(hub_rate) + p.grinding
     if p.weight_tail:
         rate = (relation.weight_width + p.weight_tail) / (1 << p.weight_log_domain)
-        close = _closeness(p.weight_audits)
+        close = closeness(p.weight_audits)
         bits["weight registration"] = min(
-            _PHASE_BITS if p.weight_audits else 0.0, _FIELD_BITS - p.weight_log_domain - log2(relation.weight_rows + 1)
+            PHASE_BITS if p.weight_audits else 0.0, FIELD_BITS - p.weight_log_domain - log2(relation.weight_rows + 1)
         )
         agreement = rate + close
         bits["weight queries"] = p.weight_queries * -log2(min(1.0, agreement)) + p.grinding
@@ -162,16 +172,16 @@ def soundness(relation: Relation, parameters: Parameters) -> dict[str, float]:
             bits["weight registration"] = 0.0
     if p.input_log_domain:
         rate = (relation.input_count + input_tail(p)) / (1 << p.input_log_domain)
-        bits["input commitment"] = _FIELD_BITS - 2 * _lists(rate) - p.input_log_domain
-        bits["input queries"] = p.input_queries * _johnson(rate) + p.grinding
+        bits["input commitment"] = FIELD_BITS - 2 * list_bits(rate) - p.input_log_domain
+        bits["input queries"] = p.input_queries * johnson(rate) + p.grinding
     bits["hash collisions"] = 108.0
     bits["total"] = -log2(sum(2.0**-b for b in bits.values()))
     return bits
 
 
-def _closeness(audits: int) -> float:
-    """Fraction of columns that a registration with so many audits leaves in doubt at `_PHASE_BITS`."""
-    return 1 - 2 ** (-_PHASE_BITS / audits) if audits else 1.0
+def closeness(audits: int) -> float:
+    """Fraction of columns that a registration with so many audits leaves in doubt at `PHASE_BITS`."""
+    return 1 - 2 ** (-PHASE_BITS / audits) if audits else 1.0
 
 
 def check(relation: Relation, parameters: Parameters) -> None:
@@ -218,7 +228,7 @@ def choose(
     proofs : int
         How many proofs one commitment of the weights should last for at least.
     """
-    wanted = _PHASE_BITS - grinding
+    wanted = PHASE_BITS - grinding
     weights = _weight_code(relation, wanted, proofs) if private_weights and relation.weight_rows else (0, 0, 0, 0)
     taken = _input_code(relation.input_count, wanted) if private_input else (0, 0)
     best: tuple[float, Parameters] = (inf, None)  # type: ignore[assignment]
@@ -252,7 +262,7 @@ def choose(
 def _code(length: int, log_domain: int, wanted: float) -> tuple[int, int]:
     """The domain, with the fewest queries that are worth enough; too many where the domain is too small."""
     queries = 1
-    while queries < 1 << log_domain and queries * _johnson((length + queries) / (1 << log_domain)) < wanted:
+    while queries < 1 << log_domain and queries * johnson((length + queries) / (1 << log_domain)) < wanted:
         queries += 1
     return log_domain, queries
 
@@ -261,7 +271,7 @@ def _input_code(count: int, wanted: float) -> tuple[int, int]:
     queries = 20
     while True:
         log_domain = (16 * (count + queries + 3) - 1).bit_length()
-        if queries * _johnson((count + queries + 3) / (1 << log_domain)) >= wanted:
+        if queries * johnson((count + queries + 3) / (1 << log_domain)) >= wanted:
             return log_domain, queries
         queries += 1
 
@@ -273,7 +283,7 @@ def _weight_code(relation: Relation, wanted: float, proofs: int) -> tuple[int, i
         tail = audits + proofs * queries
         log_domain = (16 * (relation.weight_width + tail) - 1).bit_length()
         rate = (relation.weight_width + tail) / (1 << log_domain)
-        if queries * -log2(rate + _closeness(audits)) >= wanted:
+        if queries * -log2(rate + closeness(audits)) >= wanted:
             return tail, log_domain, queries, audits
         queries += 1
 
