@@ -1,7 +1,7 @@
 """How often a commitment of weights was opened: written down before each proof is made.
 
 Every proof opens columns of the commitment, and it hides no more than its random tails are long. So each proof has a
-number, below a limit that follows from the parameters (`concordat.zk.verifier.rotation.proof_limit`), and the number is
+number, below a limit that follows from the parameters (`concordat.zk.rotation.proof_limit`), and the number is
 on the disk, promised to one statement, before the proof exists. Whatever happens to the process or the machine, no
 proof is made that is not counted; at worst one is counted that was never made. The same statement asked again gets the
 same number, and with it the same seed (`proof_seed`): a prover that was killed makes the very same proof again, which
@@ -329,7 +329,7 @@ def _other_limit() -> InputError:
     return InputError(
         "The openings of this commitment were counted with another limit before.",
         code="OpeningLimit",
-        hint="The limit follows from the parameters of the commitment: concordat.zk.verifier.rotation.proof_limit.",
+        hint="The limit follows from the parameters of the commitment: concordat.zk.rotation.proof_limit.",
     )
 
 

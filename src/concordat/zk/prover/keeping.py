@@ -14,9 +14,10 @@ from concordat.primitives.errors import ModelError
 from concordat.zk.field import P
 from concordat.zk.parameters import Parameters
 from concordat.zk.prover.commit import CommittedWeights, commit_weights
+from concordat.zk.prover.native import NativeWeights
 from concordat.zk.relation import Relation
 
-__all__ = ["opened", "words"]
+__all__ = ["opened", "plain", "words"]
 
 _Words = npt.NDArray[np.uint64]
 _MAGIC = int.from_bytes(b"CCZKWGT\x01", "little")
@@ -64,6 +65,23 @@ def opened(relation: Relation, parameters: Parameters, kept: _Words) -> Committe
     if made.commitment.root != np.array(kept[8:12], dtype="<u8").tobytes():
         raise _damaged()
     return made
+
+
+def plain(relation: Relation, parameters: Parameters, weights: CommittedWeights | NativeWeights) -> CommittedWeights:
+    """The plain twin's form of a commitment; from the compiled twin's it is committed again.
+
+    Raises
+    ------
+    ModelError
+        If the weights belong to another relation or other parameters.
+    """
+    if isinstance(weights, NativeWeights):
+        return opened(relation, parameters, weights.words)
+    height, length = weights.coefficients.shape
+    shape = (relation.weight_rows, relation.weight_width + parameters.weight_tail)
+    if ((height, length), weights.tree.log_size) != (shape, parameters.weight_log_domain):
+        raise _damaged()
+    return weights
 
 
 def _packed(row: npt.NDArray[np.int64]) -> _Words:
