@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from concordat.primitives.hashing import sha256
 from concordat.zk.parameters import Parameters, choose
-from concordat.zk.prover.prove import Witness
+from concordat.zk.prover import Witness, commit_input, commit_weights, prove
 from concordat.zk.relation import (
     Copy,
     Family,
@@ -26,7 +26,7 @@ from concordat.zk.relation import (
 )
 from concordat.zk.statement import InputCommitment, PublicWeights, Statement, WeightCommitment
 
-__all__ = ["Layer", "layer", "secret"]
+__all__ = ["Layer", "layer", "prove_layer", "secret"]
 
 _Array = npt.NDArray[np.int64]
 _INPUTS, _OUTPUTS = 5, 4
@@ -194,6 +194,15 @@ def _relation(batch: int, starts: list[int], used: int) -> Relation:
         input_count=inputs,
         publics=(count,),
     )
+
+
+def prove_layer(made: Layer, label: str = "proof") -> tuple[Statement, bytes]:
+    """A layer's statement and a proof of it, by whichever prover is here; all secrets are drawn by the label."""
+    relation, p = made.relation, made.parameters
+    weights = commit_weights(relation, p, made.weights, secret(f"{label} weights")) if made.private_weights else None
+    taken = commit_input(p, made.inputs, secret(f"{label} input")) if made.private_input else None
+    statement = made.statement(weights and weights.commitment, taken and taken.commitment)
+    return statement, prove(statement, made.witness, seed=secret(label), weights=weights, taken=taken)
 
 
 def secret(label: str) -> bytes:
