@@ -5,24 +5,28 @@ It shares no code with `concordat.graph`. Every executor is tested equal to it. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 __all__ = ["interpret"]
 
 _HEADER, _DESCRIPTOR, _WORD = 64, 192, 32
 
 
-def interpret(program: bytes, input_words: bytes) -> bytes:
-    """The whole trace, ``32 * 2**traceDepth`` bytes, of a program file and its packed input."""
+def interpret(program: bytes, input_words: bytes, changed: Mapping[tuple[int, int], int] | None = None) -> bytes:
+    """The whole trace, ``32 * 2**traceDepth`` bytes, of a program file and its packed input.
+
+    `changed` is added to some elements, by node and element; what reads them goes on with the wrong numbers.
+    """
     nodes, weight_words, depth = (int.from_bytes(program[at : at + 4], "big") for at in (8, 12, 16))
     descriptors = [program[_HEADER + _DESCRIPTOR * i : _HEADER + _DESCRIPTOR * (i + 1)] for i in range(nodes)]
     weights = program[_HEADER + _DESCRIPTOR * nodes :]
     assert len(weights) == _WORD * weight_words
     trace = bytearray(_WORD << depth)
-    for descriptor in descriptors:
+    for number, descriptor in enumerate(descriptors):
         start, kind = _unsigned(descriptor, 4), descriptor[1]
         for element, value in enumerate(_elements(descriptor, trace, weights, input_words)):
             at = _WORD * start + (element << kind)
+            value += (changed or {}).get((number, element), 0)
             trace[at : at + (1 << kind)] = value.to_bytes(1 << kind, "big", signed=True)
     return bytes(trace)
 

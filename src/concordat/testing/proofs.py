@@ -201,7 +201,7 @@ def prove_layer(made: Layer, label: str = "proof") -> tuple[Statement, bytes]:
     relation, p = made.relation, made.parameters
     weights = commit_weights(relation, p, made.weights, secret(f"{label} weights")) if made.private_weights else None
     taken = commit_input(p, made.inputs, secret(f"{label} input")) if made.private_input else None
-    statement = made.statement(weights and weights.commitment, taken and taken.commitment)
+    statement = made.statement(weights.commitment if weights else None, taken.commitment if taken else None)
     return statement, prove(statement, made.witness, seed=secret(label), weights=weights, taken=taken)
 
 

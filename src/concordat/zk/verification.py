@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from functools import lru_cache
 from typing import Any
 
@@ -55,11 +56,13 @@ def refusal(statement: Statement, proof: bytes) -> str | None:
             weights = np.ascontiguousarray(statement.weights.rows, dtype=np.int64).ravel()
         except (ValueError, OverflowError):
             return "the public weights have the wrong shape"
-    encoded = statement.encode()
     try:
+        encoded = statement.encode()
         found: str | None = _decoded(_Key(statement.relation)).refusal(encoded, proof, weights)
-    except ValueError as error:
+    except (ValueError, struct.error) as error:
         return str(error)
+    except VerificationError as error:
+        return error.message
     return found
 
 
