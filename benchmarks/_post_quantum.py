@@ -7,10 +7,13 @@ from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
 
+import numpy as np
+from numpy.typing import NDArray
+
 from _stage import Stage
 from _stories import Figures
 from concordat.chain.account_contracts import create_account, create_verifier
-from concordat.chain.contract_account import ContractAccount, LmsSigner
+from concordat.chain.contract_account import SLH_DSA_STEPS, ContractAccount, LmsSigner
 from concordat.chain.contracts import contract
 from concordat.primitives.hashing import keccak256, sha256
 from concordat.primitives.lms import LmsKey
@@ -23,8 +26,8 @@ __all__ = ["measure_post_quantum"]
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "postquantum.json"
 SIGNATURES = 24
 """Whose mean counts."""
-MEAN_STEPS = 7 * 267.1229
-"""Steps of chains in an SLH-DSA signature: seven one-time signatures of uniform 16-byte digests, computed exactly."""
+LAYERS, DIGITS, TOP = 7, 32, 15
+"""One-time signatures in an SLH-DSA signature, digits of what each signs, and the greatest digit."""
 
 
 def measure_post_quantum(stage: Stage) -> Figures:
@@ -39,7 +42,7 @@ def measure_post_quantum(stage: Stage) -> Figures:
         "pq_lms_gas": round(mean(chosen)),
         "pq_lms_plain_gas": round(mean(first)),
         "pq_lms_batch_gas": round(batches(stage, lms, key)),
-        "pq_slhdsa_gas": round(slh_dsa_mean(stage, slh_dsa)),
+        **slh_dsa_figures(stage, slh_dsa),
     }
 
 
@@ -54,8 +57,8 @@ def verify(stage: Stage, verifier: Address, name: str, key: bytes, digest: bytes
     return int(receipt["gasUsed"], 16)
 
 
-def slh_dsa_mean(stage: Stage, verifier: Address) -> float:
-    """Mean over all signatures: each of those measured is moved to the mean number of steps, at the price of a step."""
+def slh_dsa_figures(stage: Stage, verifier: Address) -> Figures:
+    """Each signature that is measured is moved to the number of steps in question, at the price of a step."""
     measured = []
     for vector in json.loads(VECTORS.read_text())["slh_dsa"]:
         key, digest, signature = (bytes.fromhex(vector[part][2:]) for part in ("key", "digest", "signature"))
@@ -63,7 +66,29 @@ def slh_dsa_mean(stage: Stage, verifier: Address) -> float:
         measured.append((slh_dsa_steps(key, digest, signature), gas))
     (least, cheap), (most, dear) = min(measured), max(measured)
     price = (dear - cheap) / (most - least)
-    return mean(gas + (MEAN_STEPS - steps) * price for steps, gas in measured)
+    shares = steps_of_signatures()
+    steps = np.arange(len(shares))
+    ours = shares[: SLH_DSA_STEPS + 1] / shares[: SLH_DSA_STEPS + 1].sum()
+    means = {
+        "pq_slhdsa_gas": float(ours @ steps[: SLH_DSA_STEPS + 1]),
+        "pq_slhdsa_most_gas": SLH_DSA_STEPS,
+        "pq_slhdsa_plain_gas": float(shares @ steps),
+    }
+    return {key: round(mean(gas + (to - at) * price for at, gas in measured)) for key, to in means.items()}
+
+
+def steps_of_signatures() -> NDArray[np.float64]:
+    """How often an SLH-DSA signature has how many steps of chains: digests are uniform, so this is exact."""
+    sums = np.ones(1)
+    for _ in range(DIGITS):
+        sums = np.convolve(sums, np.full(TOP + 1, 1 / (TOP + 1)))
+    one = np.zeros(len(sums) + 3 * TOP)  # by steps of one signature: those of its digits, and of the checksum's three
+    for checksum, share in enumerate(sums):
+        one[checksum + sum(TOP - (checksum >> shift & TOP) for shift in (0, 4, 8))] += share
+    shares = np.ones(1)
+    for _ in range(LAYERS):
+        shares = np.convolve(shares, one)
+    return shares
 
 
 def batches(stage: Stage, verifier: Address, key: LmsKey) -> float:
