@@ -81,6 +81,16 @@ def refused(proto: onnx.ModelProto | bytes, rows: Any = ROWS, **options: Any) ->
     return caught.value
 
 
+@pytest.mark.parametrize("op", ["Relu", "Sigmoid", "Softmax", "MatMul"])
+@pytest.mark.parametrize("more", [["z"], [""], ["", "z"]])
+def test_operator_with_more_outputs_than_it_has_is_refused_by_name(op: str, more: list[str]) -> None:
+    inputs = ["x", "w"] if op == "MatMul" else ["h"]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node(op, inputs, ["y", *more], name="greedy")]
+    error = refused(model(nodes, [tensor("w", np.ones((4, 2)))]))
+    assert (error.code, error.fields["op"], error.fields["node"]) == ("BadOperator", op, "greedy")
+    assert f"{1 + len(more)} outputs" in error.message
+
+
 def test_sound_models_are_imported() -> None:
     assert isinstance(import_onnx(dense().SerializeToString(), calibration=ROWS), ImportedModel)
     assert isinstance(import_onnx(tree().SerializeToString(), calibration=ROWS), ImportedModel)

@@ -264,6 +264,14 @@ def _node(node: onnx.NodeProto, opset: int) -> OnnxNode:
     if not outputs or not outputs[0] or not (node.input or node.op_type == "Constant"):
         raise _malformed(f"{node.op_type[:80]} {node.name[:80]!r} has no input or no output")
     label = node.name or outputs[0]
+    if len(outputs) > (most := _most_outputs(node, opset)):
+        raise ModelError(
+            f"{node.op_type[:80]} {label[:80]!r} has {len(outputs)} outputs, and the standard knows {most}.",
+            code="BadOperator",
+            hint="Export it again; onnx.checker.check_model says more.",
+            op=node.op_type[:80],
+            node=label[:80],
+        )
     attributes = {attribute.name: _attribute(node, attribute) for attribute in node.attribute}
     if node.op_type in _FLATTENING and opset < OLDEST_OPSET:
         attributes = {"axis": 1, **attributes, "flattened": 1}
@@ -274,6 +282,16 @@ def _node(node: onnx.NodeProto, opset: int) -> OnnxNode:
         outputs=outputs,
         attributes=attributes,
     )
+
+
+def _most_outputs(node: onnx.NodeProto, opset: int) -> int:
+    """Outputs that the standard gives an operator; those that nobody knows are refused by name later."""
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    if domain == "" and onnx.defs.has(node.op_type, opset):
+        return int(onnx.defs.get_schema(node.op_type, opset).max_output)
+    if onnx.defs.has(node.op_type, domain):
+        return int(onnx.defs.get_schema(node.op_type, domain=domain).max_output)
+    return 1 if node.op_type in _OTHERS else len(node.output)
 
 
 def _attribute(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> Any:
