@@ -120,8 +120,8 @@ def _requantise(
 
     def told(run: Run) -> npt.NDArray[np.int64]:
         right = np.clip((exact(run) + half) >> shift, bounds.low, bounds.high)
-        wrong: npt.NDArray[np.int64] = said(run) - right
-        return exact(run) + (wrong << shift)
+        moved: npt.NDArray[np.int64] = exact(run) + ((said(run) - right) << shift)
+        return moved
 
     return gadgets.requantise(builder, terms, product, told, **numbers)
 
