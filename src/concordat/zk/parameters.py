@@ -10,12 +10,13 @@ from __future__ import annotations
 import struct
 from dataclasses import astuple, dataclass
 from itertools import product
-from math import inf, log2
+from math import log2
 
-from concordat.primitives.errors import VerificationError
+from concordat.primitives.errors import ModelError, VerificationError
 from concordat.zk.relation import MASK_ROWS, Relation
 
 __all__ = [
+    "BLOB_BYTES",
     "FIELD_BITS",
     "PHASE_BITS",
     "SECURITY_BITS",
@@ -35,6 +36,20 @@ _MULTIPLICITY = 16
 """The `m` of the Johnson bound's proximity gaps: lists are cut at agreement ``sqrt(rate) * (1 + 1 / 2m)``."""
 PHASE_BITS = 102.4
 """Bits that each of the query phases gets, so that together they stay above 100."""
+BLOB_BYTES = 126_976
+"""What one blob of a transaction holds, at 31 bytes to a field element."""
+_SIZE_SPREAD = 2_500
+"""Bytes by which a proof may exceed the average: how many digests a tree's paths share is chance."""
+_BYTES_PER_MS = 10_000
+"""Bytes of a proof that are worth as much as a millisecond of a core."""
+_BLOW_UP = (3, 4, 5)
+"""Binary logarithms of the inverse rates of witness and hub that are tried."""
+_GRINDING = (12, 16)
+"""Bits of work that are tried."""
+_KNOWN_INVERSES = (16, 18, 22, 26, 31)
+"""Inverse rates of weights that contracts tell apart; they take audits as 1,100 or 1,600."""
+_MOST_ELEMENTS = 1 << 24
+"""Of the code words of weights that are longer than they need be, so that fewer columns are opened."""
 _MOST_QUERIES = 4096
 """Of a commitment; more would only take a verifier's time."""
 
@@ -215,93 +230,131 @@ def check(relation: Relation, parameters: Parameters) -> None:
 
 
 def choose(
-    relation: Relation, *, private_weights: bool = True, private_input: bool = True, grinding: int = 0, proofs: int = 64
+    relation: Relation,
+    *,
+    private_weights: bool = True,
+    private_input: bool = True,
+    grinding: int | None = None,
+    proofs: int = 64,
+    limit: int = BLOB_BYTES,
 ) -> Parameters:
-    """Parameters for a relation: the smallest proof among sensible sizes.
+    """Parameters for a relation: fast and small, `_BYTES_PER_MS` bytes being worth a millisecond of proving.
 
     Parameters
     ----------
     private_weights, private_input : bool
         Whether weights and input are hiding commitments rather than public.
-    grinding : int
-        Bits of work before each of the two draws of queries.
+    grinding : int, optional
+        Bits of work before each of the two draws of queries; left out, what suits best.
     proofs : int
         How many proofs one commitment of the weights should last for at least.
+    limit : int
+        Bytes that a proof should not exceed; if none is so small, the smallest is taken.
     """
-    wanted = PHASE_BITS - grinding
-    weights = _weight_code(relation, wanted, proofs) if private_weights and relation.weight_rows else (0, 0, 0, 0)
-    taken = _input_code(relation.input_count, wanted) if private_input else (0, 0)
-    best: tuple[float, Parameters] = (inf, None)  # type: ignore[assignment]
-    for log_width, hub_log_width, blow, hub_blow in product(
-        range(6, min(12, relation.log_rows) + 1), range(5, 12), (4, 5), (4, 5)
-    ):
-        length = witness_length(relation, log_width)
-        log_domain, queries = _code(length, log_width + blow, wanted)
-        hub_log_domain, hub_queries = _code(1 << hub_log_width, hub_log_width + hub_blow, wanted)
-        candidate = Parameters(
-            log_width=log_width,
-            log_domain=log_domain,
-            queries=queries,
-            hub_log_width=hub_log_width,
-            hub_log_domain=hub_log_domain,
-            hub_queries=hub_queries,
-            weight_tail=weights[0],
-            weight_log_domain=weights[1],
-            weight_queries=weights[2],
-            weight_audits=weights[3],
-            input_log_domain=taken[0],
-            input_queries=taken[1],
-            grinding=grinding,
+    best: tuple[tuple[float, float], Parameters] | None = None
+    for bits in _GRINDING if grinding is None else (grinding,):
+        wanted = PHASE_BITS - bits
+        taken = _input_code(relation.input_count, wanted) if private_input else (0, 0)
+        weights = (
+            _weight_codes(relation, wanted, proofs) if private_weights and relation.weight_rows else [(0, 0, 0, 0)]
         )
-        fits = 2 * hub_rounds(relation, candidate) <= 1 << hub_log_width
-        if fits and relation.pads + queries <= 1 << (log_domain - 2):
-            best = min(best, (proof_bytes(relation, candidate), candidate), key=lambda pair: pair[0])
+        witness = [
+            (width, *_code(witness_length(relation, width), width + blow, wanted))
+            for width, blow in product(range(6, min(12, relation.log_rows) + 1), _BLOW_UP)
+        ]
+        hub = [(width, *_code(1 << width, width + blow, wanted)) for width, blow in product(range(6, 12), _BLOW_UP)]
+        for own, other, weight in product(witness, hub, weights):
+            sizes = (*own, *other, *weight, *taken, bits)
+            candidate = Parameters(**dict(zip(Parameters.__slots__, sizes, strict=True)))
+            fits = 2 * hub_rounds(relation, candidate) <= 1 << candidate.hub_log_width
+            if fits and relation.pads + candidate.queries <= 1 << (candidate.log_domain - 2):
+                size = proof_bytes(relation, candidate)
+                registration = 8 * relation.weight_rows * candidate.weight_audits / proofs
+                cost = (size + registration) / _BYTES_PER_MS + _work(relation, candidate) / 1e6
+                rank = max(0.0, size + _SIZE_SPREAD - limit), cost
+                if best is None or rank < best[0]:
+                    best = rank, candidate
+    if best is None:
+        raise ModelError("No sizes of codes suit the relation.", code="ProofSize")
     return best[1]
 
 
 def _code(length: int, log_domain: int, wanted: float) -> tuple[int, int]:
     """The domain, with the fewest queries that are worth enough; too many where the domain is too small."""
     queries = 1
-    while queries < 1 << log_domain and queries * johnson((length + queries) / (1 << log_domain)) < wanted:
+    while queries < 1 << log_domain and queries * _rounded(length + queries, log_domain) < wanted:
         queries += 1
     return log_domain, queries
+
+
+def _rounded(length: int, log_domain: int) -> float:
+    """What contracts take a query to be worth: they round the inverse of the rate down, and know it up to 30."""
+    return johnson(1 / min((1 << log_domain) // length, 30)) if length << 2 <= 1 << log_domain else 0.0
 
 
 def _input_code(count: int, wanted: float) -> tuple[int, int]:
     queries = 20
     while True:
         log_domain = (16 * (count + queries + 3) - 1).bit_length()
-        if queries * johnson((count + queries + 3) / (1 << log_domain)) >= wanted:
+        if queries * _rounded(count + queries + 3, log_domain) >= wanted:
             return log_domain, queries
         queries += 1
 
 
-def _weight_code(relation: Relation, wanted: float, proofs: int) -> tuple[int, int, int, int]:
-    audits = 1100
-    queries = 1
-    while True:
-        tail = audits + proofs * queries
-        log_domain = (16 * (relation.weight_width + tail) - 1).bit_length()
-        rate = (relation.weight_width + tail) / (1 << log_domain)
-        if queries * -log2(rate + closeness(audits)) >= wanted:
-            return tail, log_domain, queries, audits
-        queries += 1
+def _weight_codes(relation: Relation, wanted: float, proofs: int) -> list[tuple[int, int, int, int]]:
+    found = []
+    for audits, inverse_rate in product((1100, 1600), (16, 32)):
+        queries = 1
+        while True:
+            tail = audits + proofs * queries
+            log_domain = (inverse_rate * (relation.weight_width + tail) - 1).bit_length()
+            inverse = (1 << log_domain) // (relation.weight_width + tail)
+            known = max(n for n in _KNOWN_INVERSES if n <= inverse)
+            if queries * -log2(1 / known + closeness(audits)) >= wanted:
+                break
+            queries += 1
+        if inverse_rate == 16 or relation.weight_rows << log_domain <= _MOST_ELEMENTS:
+            found.append((tail, log_domain, queries, audits))
+    return found
 
 
 def proof_bytes(relation: Relation, parameters: Parameters) -> float:
-    """About how many bytes a proof has."""
-    p, node, salt = parameters, 27, 16
-
-    def opened(queries: int, log_domain: int, leaf: int) -> float:
-        return queries * (leaf + salt + node * max(0.0, log_domain - log2(queries) + 0.4))
-
-    rows = hub_rows(relation, p)
-    size = opened(p.queries, p.log_domain, 8 * (2 * p.blocks(relation) + 3))
-    size += opened(p.queries, p.log_domain, 24 * p.inverse_blocks(relation))
-    size += opened(p.hub_queries, p.hub_log_domain, 24 * (rows + 3))
-    size += 24 * ((1 << p.hub_log_width) + p.hub_queries * 2 + relation.pads + 20)
+    """How many bytes a proof has on average."""
+    p = parameters
+    size = _opened(p.queries, p.log_domain, 2 * p.blocks(relation) + 3)
+    size += _opened(p.queries, p.log_domain, 3 * p.inverse_blocks(relation))
+    size += _opened(p.hub_queries, p.hub_log_domain, 3 * (hub_rows(relation, p) + 3))
+    messages = relation.pads + 4 + 2 * hub_rounds(relation, p) + 2
+    shown = (1 << p.hub_log_width) + p.hub_queries + 2 * hub_rounds(relation, p) + p.hub_queries
+    size += 24 * (messages + shown) + 3 * 32 + 2 * 8
     if p.weight_tail:
-        size += opened(p.weight_queries, p.weight_log_domain, 8 * relation.weight_rows)
+        size += _opened(p.weight_queries, p.weight_log_domain, relation.weight_rows)
     if p.input_log_domain:
-        size += opened(p.input_queries, p.input_log_domain, 8)
+        size += _opened(p.input_queries, p.input_log_domain, 1)
     return size
+
+
+def _opened(queries: int, log_domain: int, height: int) -> float:
+    """Bytes of the columns opened at random positions, with their salts and the digests that are missing."""
+    digests, count = 0.0, 2.0**log_domain
+    columns = count * (1 - (1 - 1 / count) ** queries)
+    while count > 1:
+        digests += count * ((1 - 1 / count) ** queries - (1 - 2 / count) ** queries)
+        count /= 2
+    return columns * (8 * height + 16) + 27 * digests
+
+
+def _work(relation: Relation, parameters: Parameters) -> float:
+    """About how many nanoseconds of one core the codes, their trees and the work take, of what depends on sizes."""
+    p = parameters
+    nanoseconds = _code_work(2 * p.blocks(relation) + 3, p.log_width, p.log_domain)
+    nanoseconds += _code_work(3 * p.inverse_blocks(relation), p.log_width, p.log_domain)
+    nanoseconds += _code_work(3 * (hub_rows(relation, p) + 3), p.hub_log_width, p.hub_log_domain)
+    nanoseconds += p.queries * (2 << p.log_width) + 1.5 * relation.weight_rows * p.weight_tail
+    nanoseconds += p.weight_queries * (relation.weight_width + p.weight_tail) + p.input_queries * relation.input_count
+    return nanoseconds + 66 * 2.0**p.grinding
+
+
+def _code_work(rows: int, log_width: int, log_domain: int) -> float:
+    blocks = -(-(26 + 8 * rows) // 64)
+    return (0.5 * rows * (log_width + 1) + 22 * blocks + 30) * 2.0**log_domain

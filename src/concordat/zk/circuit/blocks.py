@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from concordat.graph.elements import Integers
 from concordat.primitives.errors import ModelError
+from concordat.zk.circuit.lookups import Looked, arrange
 from concordat.zk.field import P
 from concordat.zk.relation import (
     NOWHERE,
     Copy,
     Family,
-    Lookup,
     LookupKind,
     Matmul,
     Operand,
@@ -53,9 +53,7 @@ class Block:
     column: int = -1
     """0 for ``a``, 1 for ``b``, once laid out."""
     start: int = -1
-    """First row, once laid out (counted from the plain rows for blocks that look nothing up)."""
-    plain: bool = True
-    """Whether it lies after the look-ups."""
+    """First row, once laid out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +163,10 @@ class Builder:
     """Bits of the widest range table."""
     batch: int
     """Inferences."""
-    pairs: list[tuple[LookupKind, int, int, Block, Block | None]] = field(default_factory=list)
-    """Look-ups: kind, tables, block of column a, block of column b."""
+    looked: list[Looked] = field(default_factory=list)
+    """Look-ups."""
+    alone: dict[Block, Looked] = field(default_factory=dict)
+    """Those that have a row for themselves, as long as they have."""
     rows: list[tuple[Block, Block]] = field(default_factory=list)
     """Blocks side by side, for products of their cells."""
     singles: list[Block] = field(default_factory=list)
@@ -212,32 +212,56 @@ class Builder:
         parts = []
         for low in range(0, bits, self.width):
             size = min(self.width, bits - low)
-            block = Block(count, _limb(fill, low, size), plain=False)
+            block = Block(count, _limb(fill, low, size))
             limbs.append((size, block))
             parts.append(Part(1 << low, block))
         for i in range(0, len(limbs) - 1, 2):
             (w1, b1), (w2, b2) = limbs[i], limbs[i + 1]
-            self.pairs.append((LookupKind.PAIR, w1, w2, b1, b2))
+            self.looked.append(Looked(LookupKind.PAIR, w1, w2, b1, b2))
         if len(limbs) % 2:
-            self.pairs.append((LookupKind.SINGLE, limbs[-1][0], 0, limbs[-1][1], None))
+            size, block = limbs[-1]
+            self.alone[block] = Looked(LookupKind.SINGLE, size, 0, block, None)
+            self.looked.append(self.alone[block])
         return Value(count, tuple(parts), 0, fill)
 
     def function(self, entries: tuple[tuple[int, int], ...], x: Value, fill: Fill) -> Value:
         """``table[x]`` for every element."""
         number = self.functions.setdefault(entries, 64 + len(self.functions))
-        key = Block(x.count, x.fill, plain=False)
-        result = Block(x.count, fill, plain=False)
-        self.pairs.append((LookupKind.FUNCTION, number, 0, key, result))
+        key = Block(x.count, x.fill)
+        result = Block(x.count, fill)
+        self.looked.append(Looked(LookupKind.FUNCTION, number, 0, key, result))
         self.equal(Value(x.count, (Part(1, key),), 0, x.fill), x)
         return Value(x.count, (Part(1, result),), 0, fill)
 
     def row_of(self, x: Value, y: Value) -> Block:
-        """Both values side by side, for their product; gives the block in column a."""
-        first, second = Block(x.count, x.fill), Block(y.count, y.fill)
-        self.rows.append((first, second))
-        self.equal(Value(x.count, (Part(1, first),), 0, x.fill), x)
-        self.equal(Value(y.count, (Part(1, second),), 0, y.fill), y)
-        return first
+        """Both values side by side, for their product; gives one of the two blocks.
+
+        Cells that are looked up and have a row for themselves take the other value into it.
+        """
+        mine, other = self._free(x), self._free(y)
+        if mine is not None and other is not None and mine is not other:
+            mine.kind, mine.table_b, mine.b = LookupKind.PAIR, other.table_a, other.a
+            self.looked.remove(other)
+            del self.alone[mine.a], self.alone[other.a]
+            return mine.a
+        if mine is not None or other is not None:
+            (one, value) = (mine, y) if mine is not None else (other, x)
+            assert one is not None
+            one.b = self._equal_block(value)
+            del self.alone[one.a]
+            return one.a
+        pair = self._equal_block(x), self._equal_block(y)
+        self.rows.append(pair)
+        return pair[0]
+
+    def _free(self, value: Value) -> Looked | None:
+        return None if value.bare is None else self.alone.get(value.bare)
+
+    def _equal_block(self, value: Value) -> Block:
+        """A block without a place that holds a value's elements."""
+        block = Block(value.count, value.fill)
+        self.equal(Value(value.count, (Part(1, block),), 0, value.fill), value)
+        return block
 
     def copy(self, weights: npt.NDArray[np.int64]) -> Value:
         """Cells that equal weights of the model; one set for the whole batch."""
@@ -295,7 +319,9 @@ class Builder:
 
     def finish(self, *, slot_bits: int, group_bits: int, taken: Block, publics: tuple[int, ...]) -> Relation:
         """Give everything its place."""
-        lookups, lookup_rows, needed = self._place_lookups()
+        lookups, lookup_rows = arrange(self.looked)
+        needed = {look.table_a for look in lookups}
+        needed |= {look.table_b for look in lookups if look.kind is LookupKind.PAIR}
         tables, cursors = self._place_plain(lookup_rows, needed)
         weight_rows, copies = self._place_weights(slot_bits, group_bits)
         group = 1 << group_bits
@@ -320,24 +346,6 @@ class Builder:
             input_count=taken.count,
             publics=publics,
         )
-
-    def _place_lookups(self) -> tuple[list[Lookup], int, set[int]]:
-        lookups: list[Lookup] = []
-        at, needed = 0, set[int]()
-        for kind, first, second, a, b in sorted(self.pairs, key=lambda pair: pair[:3]):
-            a.column, a.start = 0, at
-            needed.add(first)
-            if b is not None:
-                b.column, b.start = 1, at
-            if kind is LookupKind.PAIR:
-                needed.add(second)
-            last = lookups[-1] if lookups else None
-            if last is not None and (last.kind, last.table_a, last.table_b) == (kind, first, second):
-                lookups[-1] = replace(last, count=last.count + a.count)
-            else:
-                lookups.append(Lookup(kind=kind, start=at, count=a.count, table_a=first, table_b=second))
-            at += a.count
-        return lookups, at, needed
 
     def _place_plain(self, first: int, needed: set[int]) -> tuple[list[Table], list[int]]:
         at = first
@@ -408,7 +416,7 @@ class Builder:
     def columns(self, relation: Relation, run: Run) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
         """Both columns for some executions, elements of F."""
         out = np.zeros((2, relation.used_rows), dtype=np.uint64)
-        blocks = [b for pair in self.pairs for b in pair[3:] if b is not None]
+        blocks = [b for look in self.looked for b in (look.a, look.b) if b is not None]
         blocks += [b for pair in self.rows for b in pair] + self.singles
         for block in blocks:
             values = np.asarray(block.fill(run))
@@ -423,13 +431,13 @@ class Builder:
     def _multiplicities(self, table: Table, run: Run) -> npt.NDArray[np.uint64]:
         counts = np.zeros(table.size, dtype=np.uint64)
         place = {x: j for j, (x, _) in enumerate(table.entries)}
-        for kind, first, second, a, b in self.pairs:
-            looked: list[Block] = [a] if first == table.number else []
-            if kind is LookupKind.PAIR and second == table.number and b is not None:
-                looked.append(b)
-            for block in looked:
+        for look in self.looked:
+            found: list[Block] = [look.a] if look.table_a == table.number else []
+            if look.kind is LookupKind.PAIR and look.table_b == table.number and look.b is not None:
+                found.append(look.b)
+            for block in found:
                 keys = block.fill(run)
-                if kind is LookupKind.FUNCTION:
+                if look.kind is LookupKind.FUNCTION:
                     keys = np.array([place[int(k)] for k in keys], dtype=np.int64)
                 counts += np.bincount(keys, minlength=table.size).astype(np.uint64)
         return counts

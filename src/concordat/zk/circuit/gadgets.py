@@ -79,15 +79,16 @@ def requantise(
     clamped = once(lambda run: np.clip(shifted(run), bounds.low, bounds.high))
     reach = inner.clamp(bounds.low, bounds.high)
     result = ranged(builder, count, reach, clamped)
+    above = Value(count, result.parts, 0, once(lambda run: clamped(run) - reach.low))  # bare, if one limb is enough
     balance = [(c, v) for c, v in terms]
     balance.append((-(1 << shift), result))
     if inner.high > bounds.high:
         over = builder.bits(count, over_bits, once(lambda run: np.maximum(shifted(run) - bounds.high, 0)))
-        builder.zero([(-bounds.high, over)], product=(1, builder.row_of(over, result)))
+        builder.zero([(reach.low - bounds.high, over)], product=(1, builder.row_of(over, above)))
         balance.append((-(1 << shift), over))
     if inner.low < bounds.low:
         under = builder.bits(count, under_bits, once(lambda run: np.maximum(bounds.low - shifted(run), 0)))
-        builder.zero([(-bounds.low, under)], product=(1, builder.row_of(under, result)))
+        builder.zero([(reach.low - bounds.low, under)], product=(1, builder.row_of(under, above)))
         balance.append((1 << shift, under))
     if shift:
         rest = builder.bits(count, shift, once(lambda run: (exact(run) + half) & ((1 << shift) - 1)))
