@@ -103,14 +103,16 @@ def test_difference_hidden_in_the_message_part_of_the_mask_is_refused(
     """The mask may cancel a difference under one challenge; it is committed before the challenge is drawn."""
     changed = MADE.weights.copy()
     changed[1, 4] += 5
-    guess = np.array([1, 0, 0], dtype=np.uint64) * np.uint64(P - 5)
+    honest = rotating.committed_mask
 
-    def cheating(coefficients: np.ndarray, log_domain: int) -> np.ndarray:
-        coefficients = coefficients.copy()
-        coefficients[:, 4] = guess
-        return encode_rows(coefficients, log_domain)
+    def cheating(rotation: Rotation, seed: bytes) -> CommittedWeights:
+        mask = honest(rotation, seed)
+        rows = mask.coefficients.copy()
+        rows[:, 4] = P - 5, 0, 0
+        tree = ColumnTree(encode_rows(rows, rotation.log_domain).T, seed)
+        return replace(mask, coefficients=rows, tree=tree, commitment=WeightCommitment(root=tree.root))
 
-    monkeypatch.setattr(rotating, "encode_rows", cheating)
+    monkeypatch.setattr(rotating, "committed_mask", cheating)
     assert not accepted(rotated(old, committed("new", changed)))
 
 

@@ -6,6 +6,7 @@ values at ``g**j`` for ``j < 2**log_domain``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 
 import numpy as np
@@ -14,7 +15,7 @@ from concordat.zk.field import P, root_of_unity
 from concordat.zk.prover.vector import Vector, base_add, base_mul, base_sub
 from concordat.zk.verifier.reader import NODE_BYTES
 
-__all__ = ["ColumnTree", "encode_rows"]
+__all__ = ["ColumnTree", "encode_rows", "opening", "salt"]
 
 
 def encode_rows(coefficients: Vector, log_domain: int) -> Vector:
@@ -33,6 +34,12 @@ def encode_rows(coefficients: Vector, log_domain: int) -> Vector:
         view[:, :, 0, :] = base_add(even, odd)
         view[:, :, 1, :] = base_sub(even, odd)
     return values
+
+
+def salt(seed: bytes, position: int) -> bytes:
+    """Salt of a column: half of a digest that two neighbours share."""
+    both = sha256(seed + b"salt" + (position >> 1).to_bytes(4, "big")).digest()
+    return both[16:] if position & 1 else both[:16]
 
 
 class ColumnTree:
@@ -68,9 +75,8 @@ class ColumnTree:
         return self._levels[-1][0]
 
     def salt(self, position: int) -> bytes:
-        """Salt of a column: half of a digest that two neighbours share."""
-        both = sha256(self.seed + b"salt" + (position >> 1).to_bytes(4, "big")).digest()
-        return both[16:] if position & 1 else both[:16]
+        """Salt of a column."""
+        return salt(self.seed, position)
 
     def column(self, position: int) -> list[int]:
         """Elements of a column."""
@@ -78,19 +84,29 @@ class ColumnTree:
 
     def open(self, positions: list[int]) -> bytes:
         """Columns, salts and siblings in the order in which a verifier reads them."""
-        known = sorted(set(positions))
-        out = [self._encoded[j * self._height : (j + 1) * self._height] + self.salt(j) for j in known]
-        for level in self._levels[:-1]:
-            have = set(known)
-            parents: list[int] = []
-            for position in known:
-                if parents and parents[-1] == position >> 1:
-                    continue
-                if position ^ 1 not in have:
-                    out.append(level[position ^ 1][:NODE_BYTES])
-                parents.append(position >> 1)
-            known = parents
-        return b"".join(out)
+        return opening(positions, self.log_size, self._leaf, lambda level, at: self._levels[level][at])
+
+    def _leaf(self, position: int) -> bytes:
+        return self._encoded[position * self._height : (position + 1) * self._height] + self.salt(position)
+
+
+def opening(
+    positions: list[int], log_size: int, leaf: Callable[[int], bytes], digest: Callable[[int, int], bytes]
+) -> bytes:
+    """Columns with their salts (`leaf`), and the digests (by level from the leaves) that a verifier is missing."""
+    known = sorted(set(positions))
+    out = [leaf(position) for position in known]
+    for level in range(log_size):
+        have = set(known)
+        parents: list[int] = []
+        for position in known:
+            if parents and parents[-1] == position >> 1:
+                continue
+            if position ^ 1 not in have:
+                out.append(digest(level, position ^ 1)[:NODE_BYTES])
+            parents.append(position >> 1)
+        known = parents
+    return b"".join(out)
 
 
 def _reversed_bits(bits: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -9,13 +9,40 @@ import numpy.typing as npt
 
 from concordat.primitives.errors import ModelError
 from concordat.zk.parameters import Parameters, input_tail
-from concordat.zk.prover.code import ColumnTree, encode_rows
+from concordat.zk.prover.code import ColumnTree, encode_rows, opening, salt
 from concordat.zk.prover.vector import Vector, column_sum, from_ints, ladder, random_base, scale, to_k
 from concordat.zk.relation import Relation
 from concordat.zk.statement import InputCommitment, WeightCommitment
 from concordat.zk.verifier.verify import input_point
 
-__all__ = ["CommittedInput", "CommittedWeights", "commit_input", "commit_weights"]
+__all__ = ["CommittedInput", "CommittedWeights", "KeptTree", "commit_input", "commit_weights"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptTree:
+    """What `ColumnTree` is, read from where the compiled twin keeps it."""
+
+    columns: Vector
+    """Shape (2**log_size, rows)."""
+    digests: Vector
+    """Level by level from the leaves, four words each."""
+    log_size: int
+    """Binary logarithm of the number of columns."""
+    seed: bytes
+    """Secret; salts are derived from it."""
+
+    def open(self, positions: list[int]) -> bytes:
+        """Columns, salts and siblings in the order in which a verifier reads them."""
+        return opening(positions, self.log_size, self._leaf, self._digest)
+
+    def _leaf(self, position: int) -> bytes:
+        column: bytes = self.columns[position].astype(">u8").tobytes()
+        return column + salt(self.seed, position)
+
+    def _digest(self, level: int, at: int) -> bytes:
+        first = (2 << self.log_size) - (2 << (self.log_size - level))
+        digest: bytes = self.digests[first + at].astype("<u8").tobytes()
+        return digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +53,7 @@ class CommittedWeights:
     """What everybody gets."""
     coefficients: Vector
     """Rows of the weight matrix with their random tails."""
-    tree: ColumnTree
+    tree: ColumnTree | KeptTree
     """Code words and salts."""
     tail: int
     """Random symbols at the end of each row."""

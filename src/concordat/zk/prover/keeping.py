@@ -13,8 +13,9 @@ import numpy.typing as npt
 from concordat.primitives.errors import ModelError
 from concordat.zk.field import P
 from concordat.zk.parameters import Parameters
-from concordat.zk.prover.commit import CommittedWeights, commit_weights
+from concordat.zk.prover.commit import CommittedWeights, KeptTree, commit_weights
 from concordat.zk.prover.native import NativeWeights
+from concordat.zk.prover.vector import from_ints
 from concordat.zk.relation import Relation
 
 __all__ = ["opened", "plain", "words"]
@@ -48,6 +49,45 @@ def opened(relation: Relation, parameters: Parameters, kept: _Words) -> Committe
     ModelError
         If the words belong to another relation or other parameters, or are damaged.
     """
+    rows, _ = _read(relation, parameters, kept)
+    seed = np.array(kept[4:8], dtype="<u8").tobytes()
+    made = commit_weights(relation, parameters, rows, seed)
+    if made.commitment.root != np.array(kept[8:12], dtype="<u8").tobytes():
+        raise _damaged()
+    return made
+
+
+def plain(relation: Relation, parameters: Parameters, weights: CommittedWeights | NativeWeights) -> CommittedWeights:
+    """The plain twin's form of a commitment; the compiled twin's is looked at where it lies.
+
+    Raises
+    ------
+    ModelError
+        If the weights belong to another relation or other parameters.
+    """
+    if isinstance(weights, CommittedWeights):
+        shape = (relation.weight_rows, relation.weight_width + parameters.weight_tail)
+        if (weights.coefficients.shape, weights.tree.log_size) != (shape, parameters.weight_log_domain):
+            raise _damaged()
+        return weights
+    kept = weights.words
+    rows, at = _read(relation, parameters, kept)
+    sizes = [len(rows) * parameters.weight_tail, len(rows) << parameters.weight_log_domain]
+    tails, columns, digests = np.split(kept[at:], np.cumsum(sizes))
+    tree = KeptTree(
+        columns=columns.reshape(-1, len(rows)),
+        digests=digests.reshape(-1, 4),
+        log_size=parameters.weight_log_domain,
+        seed=np.array(kept[4:8], dtype="<u8").tobytes(),
+    )
+    coefficients = np.concatenate([from_ints(rows), tails.reshape(len(rows), -1)], axis=1)
+    return CommittedWeights(
+        commitment=weights.commitment, coefficients=coefficients, tree=tree, tail=parameters.weight_tail
+    )
+
+
+def _read(relation: Relation, parameters: Parameters, kept: _Words) -> tuple[npt.NDArray[np.int64], int]:
+    """The weights of either form, and where they end."""
     height, width = relation.weight_rows, relation.weight_width
     shape = [_MAGIC, height | width << 32, parameters.weight_tail | parameters.weight_log_domain << 32]
     if len(kept) < _HEAD + height or [int(n) for n in kept[:3]] != shape:
@@ -60,28 +100,7 @@ def opened(relation: Relation, parameters: Parameters, kept: _Words) -> Committe
             raise _damaged()
         rows.append(row.view("<i8") if wide else _unpacked(row)[:width])
         at += count
-    seed = np.array(kept[4:8], dtype="<u8").tobytes()
-    made = commit_weights(relation, parameters, np.stack(rows).astype(np.int64), seed)
-    if made.commitment.root != np.array(kept[8:12], dtype="<u8").tobytes():
-        raise _damaged()
-    return made
-
-
-def plain(relation: Relation, parameters: Parameters, weights: CommittedWeights | NativeWeights) -> CommittedWeights:
-    """The plain twin's form of a commitment; from the compiled twin's it is committed again.
-
-    Raises
-    ------
-    ModelError
-        If the weights belong to another relation or other parameters.
-    """
-    if isinstance(weights, NativeWeights):
-        return opened(relation, parameters, weights.words)
-    height, length = weights.coefficients.shape
-    shape = (relation.weight_rows, relation.weight_width + parameters.weight_tail)
-    if ((height, length), weights.tree.log_size) != (shape, parameters.weight_log_domain):
-        raise _damaged()
-    return weights
+    return np.stack(rows).astype(np.int64), at
 
 
 def _packed(row: npt.NDArray[np.int64]) -> _Words:

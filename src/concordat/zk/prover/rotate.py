@@ -9,16 +9,16 @@ import numpy as np
 from concordat.primitives.errors import ModelError
 from concordat.zk.field import encode
 from concordat.zk.parameters import Parameters
-from concordat.zk.prover.code import ColumnTree, encode_rows
+from concordat.zk.prover import commit, native
 from concordat.zk.prover.commit import CommittedWeights
 from concordat.zk.prover.keeping import plain
 from concordat.zk.prover.native import NativeWeights
-from concordat.zk.prover.vector import Vector, add, base_sub, column_sum, random_base, scale, to_k
+from concordat.zk.prover.vector import Vector, add, base_sub, column_sum, scale, to_k
 from concordat.zk.relation import Relation
 from concordat.zk.rotation import ROTATION_COLUMNS, Rotation, check_rotation, rotation_queries
 from concordat.zk.verifier.rotation import absorb_mask, absorb_tail, begin, gamma_powers
 
-__all__ = ["argue", "rotate"]
+__all__ = ["argue", "committed_mask", "rotate"]
 
 
 def rotate(
@@ -86,21 +86,30 @@ def argue(rotation: Rotation, old: CommittedWeights, new: CommittedWeights, seed
         raise ModelError("The seed of a rotation is 32 bytes.", code="BadWitness")
     relation, length = rotation.relation, rotation.tail
     transcript = begin(rotation)
-    mask = random_base(seed, b"rotation", 3 * length).reshape(-1, 3)
-    coefficients = np.zeros((3, relation.weight_width + length), dtype=np.uint64)
-    coefficients[:, relation.weight_width :] = mask.T
-    tree = ColumnTree(encode_rows(coefficients, rotation.log_domain).T, seed)
-    factors = np.array(gamma_powers(absorb_mask(transcript, tree.root), relation.weight_rows), dtype=np.uint64)
+    mask = committed_mask(rotation, seed)
+    gamma = absorb_mask(transcript, mask.commitment.root)
+    factors = np.array(gamma_powers(gamma, relation.weight_rows), dtype=np.uint64)
     change = base_sub(_tails(new, length), _tails(old, length))
     folded = column_sum(scale(np.broadcast_to(factors[:, None, :], (*change.shape, 3)), change))
-    tail = [to_k(v) for v in add(mask, folded)]
+    tail = [to_k(v) for v in add(_tails(mask, length).T, folded)]
     absorb_tail(transcript, tail)
     positions = transcript.positions(rotation.queries, rotation.log_domain)
-    parts = [tree.root, encode(tail), tree.open(positions)]
+    parts = [mask.commitment.root, encode(tail), mask.tree.open(positions)]
     for weights in (old, new):
         steps = weights.tree.log_size - rotation.log_domain
         parts.append(weights.tree.open([j << steps for j in positions]))
     return replace(rotation, proof=b"".join(parts))
+
+
+def committed_mask(rotation: Rotation, seed: bytes) -> CommittedWeights:
+    """A random tail of elements of K behind zeros: three rows over F, on the common points."""
+    relation = replace(rotation.relation, weight_rows=3, families=(), matmuls=(), copies=())
+    code = replace(
+        rotation.new_parameters, weight_tail=rotation.tail, weight_log_domain=rotation.log_domain
+    )  # fmt: skip
+    twin = native if native.available() else commit
+    zeros = np.zeros((3, relation.weight_width), dtype=np.int64)
+    return plain(relation, code, twin.commit_weights(relation, code, zeros, seed))
 
 
 def _tails(weights: CommittedWeights, length: int) -> Vector:
