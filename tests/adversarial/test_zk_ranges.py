@@ -13,14 +13,15 @@ from concordat.testing.inference import small_case
 from concordat.testing.proofs import layer, secret
 from concordat.testing.relations import violations
 from concordat.zk.circuit.blocks import Builder, Product, Weights
-from concordat.zk.circuit.ranges import WeightRanges, compile_ranges, range_parameters, weight_bits
+from concordat.zk.circuit.ranges import WeightRanges, check_ranges, compile_ranges, range_parameters, weight_bits
 from concordat.zk.field import P
 from concordat.zk.parameters import Parameters, choose
 from concordat.zk.prover import Witness, commit_weights, prove
 from concordat.zk.relation import Relation
-from concordat.zk.statement import Statement
+from concordat.zk.statement import Statement, WeightCommitment
 from concordat.zk.verification import verify as verify_fast
 from concordat.zk.verifier import verify
+from concordat.zk.verifier.registration import Registration
 
 MADE = layer()
 BITS = (4, 5, 8)
@@ -149,6 +150,24 @@ def test_widths_of_weights_are_the_least_of_their_types() -> None:
     weights[2, 3] = (P + 1) // 2
     with pytest.raises(ModelError):
         weight_bits(MADE.relation, weights)
+
+
+def test_range_proof_of_another_matrix_or_code_than_the_registered_one_is_refused(publisher: Publisher) -> None:
+    statement, _ = publisher.prove(FITTING)
+    assert isinstance(statement.weights, WeightCommitment)
+    registered = Registration(
+        relation=MADE.relation, parameters=MADE.parameters, commitment=statement.weights, proof=b""
+    )
+    check_ranges(statement, registered, BITS)
+    longer = replace(MADE.parameters, weight_tail=MADE.parameters.weight_tail + 1)
+    for other, bits in (
+        (replace(registered, commitment=WeightCommitment(root=bytes(32))), BITS),
+        (replace(registered, parameters=longer), BITS),
+        (replace(registered, relation=replace(MADE.relation, slot_bits=2, group_bits=2)), BITS),
+        (registered, (4, 4, 8)),
+    ):
+        with pytest.raises(VerificationError):
+            check_ranges(statement, other, bits)
 
 
 def linear_model() -> tuple[Relation, Builder]:

@@ -21,7 +21,8 @@ from concordat.zk.prover.rotate import argue, rotate
 from concordat.zk.rotation import ROTATION_COLUMNS, Rotation, rotation_queries, rotation_soundness
 from concordat.zk.statement import WeightCommitment
 from concordat.zk.verifier.reader import ProofReader
-from concordat.zk.verifier.rotation import verify_rotation
+from concordat.zk.verifier.registration import Registration
+from concordat.zk.verifier.rotation import check_registered, verify_rotation
 
 MADE = layer()
 FIELDS = {"relation", "model", "version", "old", "old_parameters", "new", "new_parameters", "queries", "proof"}
@@ -158,6 +159,16 @@ def test_any_changed_field_of_a_rotation_breaks_it(rotation: Rotation, new: Comm
     assert set(changed) == FIELDS == set(Rotation.__slots__)
     for name, value in changed.items():
         assert not accepted(replace(rotation, **{name: value})), name
+
+
+def test_rotation_between_others_than_the_registered_commitments_is_refused(rotation: Rotation) -> None:
+    old = Registration(relation=MADE.relation, parameters=MADE.parameters, commitment=rotation.old, proof=b"")
+    new = replace(old, commitment=rotation.new)
+    check_registered(rotation, old, new)
+    weaker = replace(new, parameters=replace(MADE.parameters, weight_audits=MADE.parameters.weight_audits - 1))
+    for pair in ((new, old), (old, old), (old, weaker), (replace(old, relation=layer(batch=3).relation), new)):
+        with pytest.raises(VerificationError):
+            check_registered(rotation, *pair)
 
 
 @pytest.mark.parametrize(

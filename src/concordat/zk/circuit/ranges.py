@@ -5,7 +5,7 @@ of a model, whose sums cannot wrap around, is shown once for a commitment, with 
 matrix: every place is copied to a cell, and the cell is looked up, in limbs. The ordinary prover makes that proof, the
 ordinary verifiers check it; it counts as one opening of the commitment.
 
-Whoever relies on it makes the relation again (`compile_ranges`) from the model's relation and the published widths.
+Whoever relies on it makes the relation again from the model's relation and the published widths (`check_ranges`).
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ import numpy as np
 import numpy.typing as npt
 
 from concordat.graph.elements import Integers
-from concordat.primitives.errors import ModelError
+from concordat.primitives.errors import ModelError, VerificationError
 from concordat.zk.circuit.blocks import Block, Builder, Fill, Run
 from concordat.zk.circuit.gadgets import once
 from concordat.zk.parameters import Parameters, choose
 from concordat.zk.prover.prove import Witness
 from concordat.zk.relation import Relation, WeightBlock
 from concordat.zk.statement import Statement, WeightCommitment
+from concordat.zk.verifier.registration import Registration
 
-__all__ = ["WIDTHS", "WeightRanges", "compile_ranges", "range_parameters", "weight_bits"]
+__all__ = ["WIDTHS", "WeightRanges", "check_ranges", "compile_ranges", "range_parameters", "weight_bits"]
 
 WIDTHS = (8, 16, 32, 62)
 """Bits of a weight that `weight_bits` tells apart: the types of a graph, and the widest number of a proof."""
@@ -138,6 +139,33 @@ def range_parameters(ranges: WeightRanges, parameters: Parameters) -> Parameters
         weight_queries=parameters.weight_queries,
         weight_audits=parameters.weight_audits,
     )
+
+
+def check_ranges(statement: Statement, registration: Registration, bits: Sequence[int]) -> None:
+    """Refuse a statement that is not about the ranges of a registered commitment's weights.
+
+    Parameters
+    ----------
+    statement : Statement
+        What a proof, verified apart, shows.
+    registration : Registration
+        Of the commitment, verified apart.
+    bits : sequence of int
+        The published widths.
+
+    Raises
+    ------
+    VerificationError
+        If relation, commitment or code are others.
+    """
+    ours, theirs = statement.parameters, registration.parameters
+    code = ("weight_tail", "weight_log_domain", "weight_audits")
+    if (
+        statement.relation.digest != compile_ranges(registration.relation, bits).relation.digest
+        or statement.weights != registration.commitment
+        or any(getattr(ours, name) != getattr(theirs, name) for name in code)
+    ):
+        raise VerificationError("The range proof is about something else.", code="BadRanges")
 
 
 def weight_bits(relation: Relation, weights: _Array) -> tuple[int, ...]:

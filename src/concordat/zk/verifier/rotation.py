@@ -4,8 +4,8 @@
 2. the differences of all rows, under powers of gamma and masked by that row, have only a tail: it is shown
 3. columns of both commitments and of the mask, opened at random common points, give the value of what was shown
 
-Whoever relies on a rotation has checked both registrations (`verify_registration`) with the parameters it names, and
-the rotations before it back to a commitment that is known for another reason.
+Whoever relies on a rotation has checked both registrations (`verify_registration`), that they are of its commitments
+(`check_registered`), and the rotations before it back to a commitment that is known for another reason.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from concordat.zk.rotation import Rotation, check_rotation
 from concordat.zk.transcript import Transcript
 from concordat.zk.verifier.hub import point_powers
 from concordat.zk.verifier.reader import ProofReader
+from concordat.zk.verifier.registration import Registration
 
-__all__ = ["absorb_mask", "absorb_tail", "begin", "gamma_powers", "verify_rotation"]
+__all__ = ["absorb_mask", "absorb_tail", "begin", "check_registered", "gamma_powers", "verify_rotation"]
 
 _STATEMENT, _MASK, _TAIL = 40, 41, 42
 
@@ -87,6 +88,27 @@ def verify_rotation(rotation: Rotation) -> None:
         shown = dot_base(coefficients, point_powers(point, len(tail)))
         if scale(shown, pow(point, relation.weight_width, P)) != add(mask, dot_base(factors, changes)):
             raise VerificationError("The two commitments do not hold the same weights.", code="BadRotation")
+
+
+def check_registered(rotation: Rotation, old: Registration, new: Registration) -> None:
+    """Refuse a rotation between others than two commitments whose registrations were verified.
+
+    Raises
+    ------
+    VerificationError
+        If relation, parameters or roots are not the same.
+    """
+    pairs = (
+        (old, rotation.old, rotation.old_parameters),
+        (new, rotation.new, rotation.new_parameters),
+    )
+    for registration, commitment, parameters in pairs:
+        if (
+            registration.relation.digest != rotation.relation.digest
+            or registration.commitment != commitment
+            or registration.parameters != parameters
+        ):
+            raise VerificationError("The rotation is between other commitments.", code="BadRotation")
 
 
 def _coordinates(values: list[K]) -> tuple[list[int], list[int], list[int]]:
