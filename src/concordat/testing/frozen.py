@@ -19,7 +19,7 @@ from concordat.zk.relation import Relation
 from concordat.zk.transcript import Transcript
 from concordat.zk.verifier.sumcheck import lagrange
 
-__all__ = ["Edit", "Frozen", "Known", "carry", "combination", "edited", "frozen", "known"]
+__all__ = ["Edit", "Frozen", "Known", "carry", "combination", "edited", "frozen", "known", "settle"]
 
 Edit = Callable[[list[K]], list[K]]
 """From the honest elements of a message to others."""
@@ -93,13 +93,13 @@ def known(relation: Relation, p: Parameters) -> Known:
     products, lambdas = transcript.challenges(relation.product_rounds), transcript.challenges(4)
     rows = transcript.challenges(relation.log_rows)
     _, balance = transcript.challenges(2)
-    _work(transcript, p.grinding)
+    settle(transcript, p.grinding)
     transcript.positions(p.queries, p.log_domain)
     transcript.challenge()
     height = -(-sum(segment_lengths(relation, p)) >> p.hub_log_width)
     hub = transcript.challenges((height - 1).bit_length())
     mask = transcript.challenge()
-    _work(transcript, p.grinding)
+    settle(transcript, p.grinding)
     opened = sorted(set(transcript.positions(p.hub_queries, p.hub_log_domain)))
     return Known(
         keys=keys,
@@ -114,10 +114,12 @@ def known(relation: Relation, p: Parameters) -> Known:
     )
 
 
-def _work(transcript: Transcript, bits: int) -> None:
+def settle(transcript: Transcript, bits: int) -> bytes:
+    """Do the work with the least nonce, which is given as a proof holds it."""
     state, nonce = transcript.state, 0
     while not transcript.grinds(nonce, bits):
         transcript.state, nonce = state, nonce + 1
+    return nonce.to_bytes(8, "big")
 
 
 def carry(point: Sequence[K], degree: int) -> K:

@@ -13,7 +13,7 @@ from concordat.primitives.errors import ModelError
 from concordat.primitives.native import rust
 from concordat.zk.challenges import PROTOCOL
 from concordat.zk.parameters import Parameters, check
-from concordat.zk.prover.prove import Witness
+from concordat.zk.prover.prove import Witness, proof_secret
 from concordat.zk.prover.vector import from_ints
 from concordat.zk.relation import Relation
 from concordat.zk.statement import InputCommitment, PublicWeights, Statement, WeightCommitment
@@ -99,12 +99,13 @@ def prove(
     plain = None
     if isinstance(statement.weights, PublicWeights):
         plain = np.ascontiguousarray(statement.weights.rows, dtype=np.int64).ravel()
+    encoded = statement.encode()
     try:
         proof: bytes = _prover(statement.relation, statement.parameters).prove(
-            statement.encode(),
+            encoded,
             _column(witness.a),
             _column(witness.b),
-            seed=seed,
+            seed=proof_secret(encoded, seed),
             weights=None if weights is None else weights.handle,
             plain=plain,
             taken=None if taken is None else taken.handle,

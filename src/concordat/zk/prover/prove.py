@@ -6,6 +6,7 @@ Step by step what `concordat.zk.verifier.verify` checks; see there for the numbe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 
@@ -54,7 +55,7 @@ from concordat.zk.verifier.products import column_form, mask_factors, weight_row
 from concordat.zk.verifier.sumcheck import HiddenSumcheck, fold_messages
 from concordat.zk.verifier.verify import input_point
 
-__all__ = ["Witness", "prove"]
+__all__ = ["Witness", "proof_secret", "prove"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,15 @@ def prove(
     check(statement.relation, statement.parameters)
     if len(seed) != 32:
         raise ModelError("The seed of a proof is 32 bytes.", code="BadWitness")
-    return _Prover(statement, witness, seed, weights, taken).run()
+    return _Prover(statement, witness, proof_secret(statement.encode(), seed), weights, taken).run()
+
+
+def proof_secret(statement: bytes, seed: bytes) -> bytes:
+    """What a proof's randomness comes from: seed and encoded statement, so that a seed used twice tells nothing.
+
+    Under one seed, proofs of two statements have unrelated pads, masks, tails and salts.
+    """
+    return sha256(b"concordat proof" + seed + statement).digest()
 
 
 class _Prover:
