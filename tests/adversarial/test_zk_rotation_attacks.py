@@ -203,8 +203,8 @@ def test_every_region_of_the_proof_when_changed_is_refused(rotation: Rotation, m
         verify_rotation(rotation)
     dice = Random(3)
     places = {start + dice.randrange(end - start) for start, end in pairwise(starts)}
-    places |= {dice.randrange(len(rotation.proof)) for _ in range(500)}
-    assert len(places) > 1700
+    places |= {dice.randrange(len(rotation.proof)) for _ in range(250)}
+    assert len(places) > 1400
     survivors = []
     for place in places:
         mutant = bytearray(rotation.proof)
