@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from concordat.primitives.errors import ConcordatError
     from concordat.primitives.units import days, hours, minutes, seconds, usd
     from concordat.protocol.bundle import Bundle
-    from concordat.protocol.evidence import AllOf, AnyOf, ClientRelease, FraudProvable, Native, Replicated
+    from concordat.protocol.evidence import (
+        AllOf,
+        AnyOf,
+        ClientRelease,
+        FraudProvable,
+        Native,
+        Replicated,
+        ZeroKnowledge,
+    )
     from concordat.protocol.trust import TrustRoot
     from concordat.protocol.verification import Report
 
@@ -46,6 +54,7 @@ __all__ = [
     "Replicated",
     "Report",
     "TrustRoot",
+    "ZeroKnowledge",
     "days",
     "hours",
     "minutes",
@@ -67,7 +76,15 @@ _HOMES = {
     "primitives.errors": ("ConcordatError",),
     "primitives.units": ("days", "hours", "minutes", "seconds", "usd"),
     "protocol.bundle": ("Bundle",),
-    "protocol.evidence": ("AllOf", "AnyOf", "ClientRelease", "FraudProvable", "Native", "Replicated"),
+    "protocol.evidence": (
+        "AllOf",
+        "AnyOf",
+        "ClientRelease",
+        "FraudProvable",
+        "Native",
+        "Replicated",
+        "ZeroKnowledge",
+    ),
     "protocol.trust": ("TrustRoot",),
     "protocol.verification": ("Report",),
 }

@@ -71,7 +71,7 @@ abstract contract Demands is IDemands, Proceedings {
     function openResult(Order calldata order, ResultHeader calldata header, ResultOpening calldata opening) external {
         // CHECK
         (bytes32 id, OrderSlot slot) = _delivered(order);
-        if (!order.evidence.isPrivate()) revert NotPrivate();
+        if (!order.evidence.isSealed()) revert NotPrivate();
         if (_opened[id] != 0) revert AlreadyOpened();
         address demander = address(0);
         if (_demands[id][OPENING] != 0) demander = _answerable(id, order, OPENING);
@@ -135,7 +135,7 @@ abstract contract Demands is IDemands, Proceedings {
         ResultHeader calldata header,
         ModelCommitment calldata model
     ) private view {
-        if (!order.evidence.isPrivate()) revert NotPrivate();
+        if (!order.evidence.isSealed()) revert NotPrivate();
         if (_opened[id] != 0) revert AlreadyOpened();
         if (msg.sender != order.client) revert NotClient();
         _checkResult(id, slot.commitment(), order, header);

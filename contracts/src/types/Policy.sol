@@ -11,11 +11,17 @@ library Policy {
     /// @dev The lowest bit of every clause.
     uint256 private constant LOWEST_BITS = 0x0101010101010101010101010101010101010101010101010101010101010100;
     uint256 private constant CLAUSES = ~uint256(0xff);
+    uint256 private constant VALIDITY = 2;
 
     /// @notice Whether the policy asks for no kind that others than the client must see the output for. Such results are
     /// delivered sealed, and judged only once they are opened.
     function isPrivate(bytes32 policy) internal pure returns (bool) {
         return uint256(policy) & OPEN_KINDS == 0;
+    }
+
+    /// @notice Whether results are delivered sealed: those of private orders, but for what is proven, which is in plain.
+    function isSealed(bytes32 policy) internal pure returns (bool) {
+        return isPrivate(policy) && !names(policy, VALIDITY);
     }
 
     /// @notice Whether some clause asks for the kind.

@@ -5,6 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Court} from "../../src/court/Court.sol";
 import {Replication} from "../../src/court/Replication.sol";
 import {ICourt} from "../../src/interfaces/ICourt.sol";
+import {IClaims} from "../../src/interfaces/IClaims.sol";
 import {IEvidence} from "../../src/interfaces/IEvidence.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {ReplicationParameters} from "../../src/interfaces/IReplication.sol";
@@ -16,9 +17,14 @@ import {Vault} from "../../src/vault/Vault.sol";
 import {Test} from "../Vm.sol";
 
 /// @dev Accepts a proof that equals the output, so that a test chooses what is accepted.
-contract EchoEvidence is IEvidence {
+contract EchoEvidence is IEvidence, IClaims {
     function verify(bytes32, Order calldata, bytes calldata output, bytes calldata proof) external pure returns (bool) {
         return keccak256(output) == keccak256(proof);
+    }
+
+    /// @inheritdoc IClaims
+    function delivering(bytes32, uint256 commitment) external pure {
+        if (commitment == 0) revert NotClaimed();
     }
 }
 

@@ -22,6 +22,7 @@ from concordat.node.operations.restored import check_newest
 from concordat.node.outbox import Outbox
 from concordat.node.process import Stepper
 from concordat.node.provider import Provider, Terms
+from concordat.node.proving import Shelf
 from concordat.node.quotes import QuoteDesk
 from concordat.node.recorder import Recorder, record_depth
 from concordat.node.replica import Replica
@@ -101,6 +102,7 @@ def provider(place: Place, terms: Terms) -> Provider:
         native=native,
         seals=SealKeys(seal_file(place.home, place.name), signer.address, signer.sign, domain),
         desk=QuoteDesk(place.ledger, place.journal, signer.address, signer.sign, terms),
+        shelf=Shelf(place.home.secrets),
         hurry=place.hurry,
     )
 

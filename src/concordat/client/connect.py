@@ -159,7 +159,7 @@ def connect_home(
     journal, subjects = home.open_orders(), open_subjects(home)
     requests = erasure_requests(home)
     erasures = Erasures(ledger, journal, subjects, public, keyring, requests, providers=providers)
-    registry = Registry(EvmArtifacts(ledger, keyring), public, keyring)
+    registry = Registry(EvmArtifacts(ledger, keyring), public, keyring, secrets=home.secrets)
     log, rest = cache(lambda: log_reader(home)), threading.Event()
 
     def version_of(version: EvmLedger, earlier: Sequence[Orders], index: Search) -> Orders:

@@ -15,7 +15,7 @@ from concordat.primitives.units import Bytes32, OrderId
 from concordat.protocol.bundle import OutputOpening
 from concordat.protocol.demand import opens_output, parts_of
 from concordat.protocol.events import Delivered, Event, ResultOpened, Supplied
-from concordat.protocol.evidence import is_private
+from concordat.protocol.evidence import is_sealed
 from concordat.protocol.execution import MAX_OUTPUT_BYTES, Result
 from concordat.protocol.messages import Opening
 from concordat.protocol.order import Domain
@@ -73,7 +73,7 @@ class Reader:
         result = Result(trace_root=delivered.trace_root, output=delivered.output)
         parts = {event.part: event.words for event in found if isinstance(event, Supplied)}
         opened = next((event for event in found if isinstance(event, ResultOpened)), None)
-        if not is_private(self.offer.order.evidence):
+        if not is_sealed(self.offer.order.evidence):
             return self._plain(result, result.trace_root, result.output, parts, salt=None)
         salt = result_salt(self.offer.opening)
         if opened is not None:

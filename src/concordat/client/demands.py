@@ -8,7 +8,7 @@ from concordat.primitives.errors import DisputeError, OrderError
 from concordat.primitives.hashing import keccak256
 from concordat.protocol.demand import parts_of
 from concordat.protocol.events import Delivered, ResultOpened
-from concordat.protocol.evidence import is_private
+from concordat.protocol.evidence import is_sealed
 from concordat.protocol.messages import OPENING_PART, Demand, OpenResult, ResultHeader
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _delivered(placed: PlacedOrder, orders: Orders) -> list[Delivered | ResultOp
 
 def _unopened(placed: PlacedOrder, delivered: list[Delivered | ResultOpened]) -> bool:
     opened = any(isinstance(event, ResultOpened) for event in delivered)
-    return is_private(placed.order.evidence) and not opened
+    return is_sealed(placed.order.evidence) and not opened
 
 
 def _header(delivered: list[Delivered | ResultOpened]) -> ResultHeader:

@@ -20,17 +20,26 @@ from concordat.protocol.evidence import (
     FraudProvable,
     Native,
     Policy,
+    ZeroKnowledge,
     encode_policy,
     is_private,
     kinds_named,
     replicas_of,
     requires,
 )
-from concordat.protocol.execution import input_root
 from concordat.protocol.ledger import Parameters
 from concordat.protocol.order import Order
 
-__all__ = ["Wishes", "default_deadline", "default_window", "draft_order", "executions", "fresh_opening", "policy_for"]
+__all__ = [
+    "Wishes",
+    "default_deadline",
+    "default_window",
+    "draft_order",
+    "executions",
+    "fresh_opening",
+    "policy_about",
+    "policy_for",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +112,32 @@ def policy_for(evidence: Policy | None, private: bool | None) -> Policy:
     return evidence
 
 
+def policy_about(model: PublishedModel, evidence: Policy | None, private: bool | None) -> Policy:
+    """What was asked for, if it can be had together and of this model; errors also as for :func:`policy_for`.
+
+    Raises
+    ------
+    PolicyError
+        ``HiddenModel`` if anything but a proof is asked of a hidden model: its answers cannot be judged otherwise.
+        ``NotHidden`` if a proof is asked of a model that has no commitment to prove with.
+    """
+    policy = ZeroKnowledge() if evidence is None and model.hidden is not None else policy_for(evidence, private)
+    encoded = encode_policy(policy)
+    if model.hidden is not None and not requires(encoded, EvidenceKind.VALIDITY):
+        raise PolicyError(
+            f"{model.name} is a hidden model: nothing but a proof shows that it was asked.",
+            code="HiddenModel",
+            hint="Ask for ZeroKnowledge(), or say nothing about evidence.",
+        )
+    if model.hidden is None and EvidenceKind.VALIDITY in kinds_named(encoded):
+        raise PolicyError(
+            f"{model.name} is public: it has no commitment that its answers could be proven with.",
+            code="NotHidden",
+            hint="Its publisher can publish it as a SecretModel as well; or ask for other evidence.",
+        )
+    return policy
+
+
 def draft_order(
     wishes: Wishes,
     model: PublishedModel,
@@ -136,7 +171,7 @@ def draft_order(
         deliver_by=Timestamp(now + within),
         window=window,
         model=model.id,
-        input=input_root(words, input_salt, model.graph.input_depth),
+        input=model.input_root(InputOpening(words=words, salt=input_salt)),
         evidence=evidence,
         effect=Bytes32(wishes.effect),
         terms=ZERO32,

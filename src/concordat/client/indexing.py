@@ -194,6 +194,7 @@ def indexed_contracts(deployment: Deployment) -> dict[Address, str]:
         deployment.vault: "Vault",
         deployment.market: "Market",
         deployment.court: "Court",
+        deployment.replication: "Replication",
         deployment.artifacts: "Artifacts",
         deployment.agents: "Agents",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from concordat.client.effect_ledger import EffectLedger
 from concordat.client.effects_memory import MemoryEffects
@@ -11,7 +11,7 @@ from concordat.client.registry import ArtifactLedger
 from concordat.graph.execute import run
 from concordat.graph.ir import Graph
 from concordat.graph.judge import GraphJudge
-from concordat.primitives.errors import InputError, NotFoundError
+from concordat.primitives.errors import InputError, ModelError, NotFoundError, VerificationError
 from concordat.primitives.hashing import sha256
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds
 from concordat.protocol.artifact import ArtifactKind, ModelCommitment
@@ -20,12 +20,14 @@ from concordat.protocol.execution import input_root
 from concordat.protocol.ledger import Parameters
 from concordat.protocol.memory import MemoryLedger
 from concordat.protocol.messages import Deposit
-from concordat.protocol.order import Order
+from concordat.protocol.order import Domain, Order
 from concordat.protocol.registry import Registration, RegistryState, register, register_model
-from concordat.protocol.state import Call
+from concordat.protocol.state import Call, EvidenceModule
 from concordat.protocol.verification import AnchoredRoot
+from concordat.zk.hidden import read_evidence
+from concordat.zk.verification import verify as check_proof
 
-__all__ = ["MemoryArtifacts", "MemoryChain", "MemoryContent", "NativeModule"]
+__all__ = ["MemoryArtifacts", "MemoryChain", "MemoryContent", "NativeModule", "ValidityModule"]
 
 
 class NativeModule:
@@ -54,6 +56,23 @@ class NativeModule:
         except InputError:
             return False
         return opened and run(graph, words).output == output
+
+
+class ValidityModule:
+    """Checks zero-knowledge proofs, as `ValidityEvidence.sol` does."""
+
+    def __init__(self, domain: Callable[[], Domain]) -> None:
+        self._domain = domain
+
+    def verify(self, order_id: OrderId, order: Order, output: bytes, proof: bytes) -> bool:
+        """Whether the proof shows that the order's hidden model says `output` of the order's input."""
+        try:
+            model, commitment, answer = read_evidence(proof)
+            statement = model.statement(order_id, order, self._domain(), output, answer)
+            check_proof(statement, answer.proof)
+        except (VerificationError, ModelError):
+            return False
+        return commitment.model_id() == order.model
 
 
 class MemoryArtifacts:
@@ -158,7 +177,11 @@ class MemoryChain:
     def __init__(self, parameters: Parameters | None = None) -> None:
         self.content = MemoryContent()
         native = NativeModule(PublicData(self.content))
-        self.ledger = MemoryLedger(judge=GraphJudge(), modules={EvidenceKind.NATIVE: native}, parameters=parameters)
+        modules: dict[EvidenceKind, EvidenceModule] = {
+            EvidenceKind.NATIVE: native,
+            EvidenceKind.VALIDITY: ValidityModule(lambda: self.ledger.domain),
+        }
+        self.ledger = MemoryLedger(judge=GraphJudge(), modules=modules, parameters=parameters)
         self.artifacts: ArtifactLedger = MemoryArtifacts(native, self.ledger)
         self.effects: EffectLedger = MemoryEffects(self.ledger)
 

@@ -19,7 +19,7 @@ from concordat.primitives.hashing import sha256
 from concordat.primitives.units import ModelId
 from concordat.protocol.artifact import ArtifactKind, Manifest, ModelCommitment
 
-__all__ = ["Card", "Model"]
+__all__ = ["Card", "Model", "calibration_rows", "onnx_bytes"]
 
 _CARD_FIELDS = {
     "name",
@@ -122,8 +122,8 @@ class Model:
             If the file is hostile, uses an unsupported operator, or cannot be kept within the tolerance.
         """
         said = card if isinstance(card, Card) else Card.load(card)
-        rows = calibration if calibration is not None else _calibration_rows(said, card)
-        data = source if isinstance(source, bytes) else _read(Path(source))
+        rows = calibration if calibration is not None else calibration_rows(said, card)
+        data = onnx_bytes(source)
         return cls.of_import(
             import_onnx(data, calibration=rows, schema=said.columns or None, **options), data, said, parents
         )
@@ -167,6 +167,11 @@ class Model:
         return tuple(bytes.fromhex(parent[2:]) for parent in self.manifest.content["parents"])
 
 
+def onnx_bytes(source: Path | str | bytes) -> bytes:
+    """An ONNX file's bytes; `InputError` ``FileUnreadable`` if there is no such file."""
+    return source if isinstance(source, bytes) else _read(Path(source))
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -181,7 +186,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not TOML: {error}.", code="BadCard") from error
 
 
-def _calibration_rows(card: Card, source: object) -> Any:
+def calibration_rows(card: Card, source: object) -> Any:
+    """Rows of the CSV file that a card names beside itself; `InputError` ``NoCalibration`` if it names none."""
     if card.calibration is None or not isinstance(source, Path | str):
         raise InputError(
             "No calibration rows were given.",

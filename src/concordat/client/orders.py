@@ -16,7 +16,7 @@ from typing import Any
 from concordat.chain.accounts import Signer
 from concordat.client.decision import Decision
 from concordat.client.demands import contest, demand
-from concordat.client.drafting import Wishes, default_window, draft_order, executions, fresh_opening, policy_for
+from concordat.client.drafting import Wishes, default_window, draft_order, executions, fresh_opening, policy_about
 from concordat.client.keeping import keep_offer, kept_offer
 from concordat.client.keyring import Keyring
 from concordat.client.offer import InputOpening, Offer
@@ -139,7 +139,7 @@ class Orders:
             Price, such as ``usd("0.50")``.
         evidence : Policy, optional
             What makes the result acceptable; default native execution or a fraud-provable trace, of a private order
-            the client's own word.
+            the client's own word, of a hidden model a proof.
         deadline : Seconds, optional
             Time to accept and deliver; default ten minutes.
         window : Seconds, optional
@@ -168,8 +168,8 @@ class Orders:
         OrderError
             If no provider takes it; nothing is paid then.
         """
-        policy = policy_for(evidence, True if subject is not None else private)
         published = model if isinstance(model, PublishedModel) else self.registry.model(ModelId(model))
+        policy = policy_about(published, evidence, True if subject is not None else private)
         link = self._choose(published, Amount(pay // executions(policy)), provider)
         opening = inputs if isinstance(inputs, InputOpening) else fresh_opening(published, inputs)
         wishes = Wishes(pay=pay, policy=policy, deadline=deadline, window=window, bond=bond, effect=effect)

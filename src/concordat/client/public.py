@@ -23,6 +23,7 @@ from concordat.protocol.demand import opens_output
 from concordat.protocol.messages import Opening
 from concordat.protocol.record import RecordSalts
 from concordat.storage.content import ContentStore
+from concordat.zk.hidden import Answer, HiddenModel
 
 __all__ = ["Holder", "PublicData", "input_entry"]
 
@@ -56,6 +57,15 @@ class PublicData:
         self._put(b"commitment", model, _json(commitment))
         return model
 
+    def put_hidden(self, hidden: HiddenModel, manifest: bytes) -> ModelId:
+        """Publish what everybody may have of a hidden model; returns its id."""
+        commitment = hidden.commitment(sha256(manifest))
+        model = commitment.model_id()
+        self._put(b"program", model, hidden.encode())
+        self._put(b"manifest", model, manifest)
+        self._put(b"commitment", model, _json(commitment))
+        return model
+
     def commitment(self, model: bytes) -> ModelCommitment:
         """The commitment that a model id is the hash of."""
 
@@ -74,6 +84,18 @@ class PublicData:
             graph = Graph.from_bytes(data)
             _require(graph.commitment(commitment.manifest_digest, commitment.native_digest) == commitment)
             return graph
+
+        return self._open(b"program", model, read)
+
+    def hidden(self, model: bytes) -> HiddenModel:
+        """The public part of a hidden model; its registration is checked."""
+        commitment = self.commitment(model)
+
+        def read(data: bytes) -> HiddenModel:
+            hidden = HiddenModel.decode(data)
+            _require(hidden.commitment(commitment.manifest_digest) == commitment)
+            hidden.check()
+            return hidden
 
         return self._open(b"program", model, read)
 
@@ -109,6 +131,20 @@ class PublicData:
             return value
 
         return self._open(b"input", root, read)
+
+    def put_answer(self, order: bytes, answer: Answer) -> None:
+        """Publish the proof of an order's output: it shows nothing else."""
+        self._put(b"answer", order, answer.encode())
+
+    def answer(self, order: bytes, holds: Callable[[Answer], bool]) -> Answer:
+        """The proof of an order's output: the first with which `holds` is content."""
+
+        def read(data: bytes) -> Answer:
+            value = Answer.decode(data)
+            _require(holds(value))
+            return value
+
+        return self._open(b"answer", order, read)
 
     def put_salts(self, order: bytes, salts: RecordSalts) -> None:
         """Disclose the salts of a record whose output is public anyway."""

@@ -25,6 +25,8 @@ from concordat.protocol.tombstone import LoggedTombstone
 from concordat.protocol.trust import TrustedMarket, TrustRoot
 from concordat.protocol.verification import AnchoredRoot, ChainFacts, placements_of, settled_orders
 from concordat.storage.log import LogEntry, LogReader
+from concordat.zk.hidden import Answer
+from concordat.zk.verification import verify
 
 __all__ = ["Records", "order_of"]
 
@@ -241,7 +243,8 @@ class Records:
             output=delivery.output if delivery.shown else None,
             opening=delivery.opening,
             manifest=self._public.manifest(model.id),
-            program=model.graph.to_bytes(),
+            program=model.file,
+            proof_of_answer=self._answer(offer, name, model, delivery),
             input=DisclosedInput(words=offer.opening.words, salt=offer.opening.salt),
             record=entry.record if entry and logged else None,
             salts=salts if logged else None,
@@ -249,6 +252,21 @@ class Records:
             proof=self.log.prove(entry.index) if entry and logged else None,
             anchor=self._anchor_for(entry) if entry and logged else None,
         )
+
+    def _answer(self, offer: Offer, name: OrderId, model: PublishedModel, delivery: Delivery) -> bytes | None:
+        """The proof of a hidden model's answer, once its provider has shown it."""
+        hidden = model.hidden
+        if hidden is None:
+            return None
+
+        def holds(answer: Answer) -> bool:
+            verify(hidden.statement(name, offer.order, self._ledger.domain, delivery.output, answer), answer.proof)
+            return True
+
+        try:
+            return self._public.answer(name, holds).encode()
+        except (NotFoundError, CorruptionError):
+            return None
 
     def _salts(
         self, order: Order, record: DecisionRecord, result: Result, placements: tuple[Placement, ...]

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from concordat.client.dataset import Dataset
 from concordat.client.keyring import Keyring
 from concordat.client.model import Model
+from concordat.client.offer import InputOpening
 from concordat.client.public import PublicData
+from concordat.client.secret import SecretModel
 from concordat.graph.elements import ElementType
 from concordat.graph.ir import Graph
 from concordat.graph.schema import ModelSchema
 from concordat.primitives.encoding import from_hex, to_hex
-from concordat.primitives.errors import CorruptionError, InputError, ModelError, NotFoundError
+from concordat.primitives.errors import ConfigurationError, CorruptionError, InputError, ModelError, NotFoundError
 from concordat.primitives.units import Address, Bytes32, ModelId
 from concordat.primitives.wire import parse_json
 from concordat.protocol.artifact import ArtifactKind, ModelCommitment
+from concordat.protocol.execution import input_root
 from concordat.protocol.registry import Registration, artifact_id
+from concordat.zk.hidden import HiddenModel
 
 __all__ = ["ArtifactLedger", "Lineage", "PublishedModel", "Registry"]
 
@@ -74,14 +79,41 @@ class PublishedModel:
     """From its card."""
     schema: ModelSchema
     """Inputs and outputs."""
-    graph: Graph
-    """The integer program."""
+    program: Graph | HiddenModel = field(repr=False)
+    """The integer program; of a hidden model what everybody gets of it."""
     commitment: ModelCommitment
     """What the id is the hash of."""
     manifest: dict[str, Any]
     """Everything that was committed with it."""
     native: bool
     """Whether the contract can run it whole."""
+
+    @property
+    def hidden(self) -> HiddenModel | None:
+        """What everybody gets of a hidden model; ``None`` for one that is public."""
+        return self.program if isinstance(self.program, HiddenModel) else None
+
+    @property
+    def graph(self) -> Graph:
+        """The integer program; `ModelError` ``HiddenProgram`` if nobody sees it."""
+        if isinstance(self.program, HiddenModel):
+            raise ModelError(
+                f"{self.name} is a hidden model: its program is not public.",
+                code="HiddenProgram",
+                hint="Ask for evidence by ZeroKnowledge(): its answers are proven, not run again.",
+            )
+        return self.program
+
+    @property
+    def file(self) -> bytes:
+        """What opens the commitment: the program, or what everybody gets of a hidden one."""
+        return self.program.encode() if isinstance(self.program, HiddenModel) else self.program.to_bytes()
+
+    def input_root(self, opening: InputOpening) -> Bytes32:
+        """What an order names as its input."""
+        if self.hidden is not None:
+            return self.hidden.input_root(opening.words, opening.salt)
+        return input_root(opening.words, opening.salt, self.graph.input_depth)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,24 +133,38 @@ class Lineage:
         return [own, *(line for parent in self.parents for line in parent.lines(indent + "  └ "))]
 
 
+_HOME_HINT = "Connect with a home: concordat.open(url, home=...)."
 _LIST_HINT = "See: concordat artifact list"
 
 
 class Registry:
-    """Publish and resolve artifacts on one network."""
+    """Publish and resolve artifacts on one network.
 
-    def __init__(self, ledger: ArtifactLedger, public: PublicData, keyring: Keyring) -> None:
+    Parameters
+    ----------
+    secrets : Path, optional
+        Where hidden models are kept when they are published; without it none can be.
+    """
+
+    def __init__(
+        self, ledger: ArtifactLedger, public: PublicData, keyring: Keyring, *, secrets: Path | None = None
+    ) -> None:
+        self._secrets = secrets
         self._ledger = ledger
         self._public = public
         self._keyring = keyring
         self._models: dict[bytes, PublishedModel] = {}
 
-    def publish(self, item: Model | Dataset, *, signer: str, royalty: int = 0) -> PublishedModel | Registration:
+    def publish(
+        self, item: Model | SecretModel | Dataset, *, signer: str, royalty: int = 0
+    ) -> PublishedModel | Registration:
         """Make an artifact public and register it; publishing it again does nothing.
+
+        Of a `SecretModel` only what hides it becomes public; the rest stays in the home, for its owner's provider.
 
         Parameters
         ----------
-        item : Model or Dataset
+        item : Model, SecretModel or Dataset
             What.
         signer : str
             Name of the account that will own it.
@@ -128,13 +174,21 @@ class Registry:
         sender = self._keyring.signer(signer).address
         if isinstance(item, Dataset):
             return self._publish_dataset(item, sender, royalty)
-        self._public.put_model(item.commitment, item.graph, item.manifest.encode())
+        if isinstance(item, SecretModel):
+            if self._secrets is None:
+                said = "There is nowhere that hidden models are kept."
+                raise ConfigurationError(said, code="NoSecrets", hint=_HOME_HINT)
+            item.save(self._secrets)
+            self._public.put_hidden(item.hidden, item.manifest.encode())
+        else:
+            self._public.put_model(item.commitment, item.graph, item.manifest.encode())
         if not self._known(item.id):
             self._ledger.register_model(
                 item.commitment, item.parents, royalty=royalty, uri=f"concordat:{to_hex(item.id)}", sender=sender
             )
-        if item.native is not None and not self._ledger.has_native(item.id):
-            self._ledger.publish_native(item.commitment, item.native, sender=sender)
+        native = item.native if isinstance(item, Model) else None
+        if native is not None and not self._ledger.has_native(item.id):
+            self._ledger.publish_native(item.commitment, native, sender=sender)
         return self.model(item.id)
 
     def _publish_dataset(self, item: Dataset, sender: Address, royalty: int) -> Registration:
@@ -171,17 +225,18 @@ class Registry:
             name, version, schema = str(manifest["name"]), str(manifest["version"]), manifest["schema"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError("The model's manifest lacks its name, version or schema.", code="BadManifest") from error
+        commitment = self._public.commitment(model)
         published = PublishedModel(
             id=model,
             name=name,
             version=version,
             schema=ModelSchema.from_json(schema),
-            graph=self._public.graph(model),
-            commitment=self._public.commitment(model),
+            program=self._public.hidden(model) if commitment.hidden else self._public.graph(model),
+            commitment=commitment,
             manifest=manifest,
             native=self._ledger.has_native(model),
         )
-        if not _fits(published.schema, published.graph):
+        if not _fits(published.schema, published.program):
             raise ModelError("The model's schema is not that of its program.", code="BadManifest")
         return published
 
@@ -238,7 +293,10 @@ class Registry:
             return "(manifest without a name)"
 
 
-def _fits(schema: ModelSchema, graph: Graph) -> bool:
+def _fits(schema: ModelSchema, program: Graph | HiddenModel) -> bool:
     """Whether inputs in that schema are inputs of the program, and its outputs can be read in it."""
-    inputs = len(schema.names) == graph.input_elements and schema.element_type is graph.nodes[0].out_type
-    return inputs and schema.output.elements == graph.output_elements and graph.output.out_type is ElementType.I32
+    if isinstance(program, HiddenModel):
+        inputs = len(schema.names) == program.relation.input_count and schema.element_type is program.input_type
+        return inputs and schema.output.elements == program.outputs
+    inputs = len(schema.names) == program.input_elements and schema.element_type is program.nodes[0].out_type
+    return inputs and schema.output.elements == program.output_elements and program.output.out_type is ElementType.I32

@@ -1,4 +1,4 @@
-"""Asking the index: orders, disputes, artifacts, agents and credits, page by page."""
+"""Asking the index: orders, disputes, artifacts, agents, replicas and credits, page by page."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from concordat.primitives.units import Address, Amount, ModelId, OrderId, Timest
 from concordat.protocol.artifact import ArtifactKind
 from concordat.protocol.ledger import Ledger
 from concordat.protocol.order import OrderStatus
+from concordat.protocol.panel import Seat
 from concordat.storage.index.chain_index import ChainIndex
-from concordat.storage.index.happening import DisputeStatus
+from concordat.storage.index.happening import DisputeStatus, MemberStatus, PanelStatus
 from concordat.storage.index.query import MOST, Page, Query, find_page
 from concordat.storage.index.rows import (
     AgentEntry,
     ArtifactEntry,
     CreditEntry,
     DisputeEntry,
+    MemberEntry,
     OrderEntry,
+    PanelEntry,
+    SeatEntry,
     entry_of,
 )
-from concordat.storage.index.tables import ACCOUNT, AGENT, ARTIFACT, CREDIT, DISPUTE, ORDER
+from concordat.storage.index.tables import ACCOUNT, AGENT, ARTIFACT, CREDIT, DISPUTE, MEMBER, ORDER, PANEL, SEAT
 
 __all__ = ["Search", "open_search"]
 
@@ -159,6 +163,44 @@ class Search:
         """Changes of balances in the vault, newest first."""
         equal = _given(account=account, order_id=order)
         return self._page(Query(table=CREDIT, equal=equal, limit=limit), after, CreditEntry)
+
+    def members(
+        self,
+        *,
+        replica: Address | None = None,
+        status: MemberStatus | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[MemberEntry]:
+        """Members of the pool of replicas, present and former; who joined last comes first."""
+        equal = _given(id=replica, status=status)
+        return self._page(Query(table=MEMBER, equal=equal, limit=limit), after, MemberEntry)
+
+    def panels(
+        self,
+        *,
+        order: OrderId | None = None,
+        provider: Address | None = None,
+        status: PanelStatus | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[PanelEntry]:
+        """Orders whose results were sealed for replicas, newest first."""
+        equal = _given(id=order, provider=provider, status=status)
+        return self._page(Query(table=PANEL, equal=equal, limit=limit), after, PanelEntry)
+
+    def seats(
+        self,
+        *,
+        order: OrderId | None = None,
+        replica: Address | None = None,
+        status: Seat | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[SeatEntry]:
+        """Replicas that were drawn and what they said, newest first."""
+        equal = _given(order_id=order, replica=replica, status=status)
+        return self._page(Query(table=SEAT, equal=equal, limit=limit), after, SeatEntry)
 
     def total(self, account: Address) -> Amount:
         """Sum of an account's credits."""

@@ -22,8 +22,17 @@ from concordat.protocol.order import Order, OrderStatus, open_order_id, order_id
 from concordat.protocol.replication import panel_fits, seat_fee
 from concordat.protocol.settlement import terms_hold
 from concordat.protocol.tombstone import erase_digest
+from concordat.zk.hidden import HiddenModel
 
-__all__ = ["Terms", "check_disclosure", "check_erasure", "check_order", "check_privacy", "check_work"]
+__all__ = [
+    "Terms",
+    "check_disclosure",
+    "check_erasure",
+    "check_hidden_work",
+    "check_order",
+    "check_privacy",
+    "check_work",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +60,14 @@ class Terms:
 
 
 def check_order(
-    offer: Offer, terms: Terms, ledger: Ledger, *, provider: Address, native: bool, open_to_all: bool = False
+    offer: Offer,
+    terms: Terms,
+    ledger: Ledger,
+    *,
+    provider: Address,
+    native: bool,
+    hidden: bool = False,
+    open_to_all: bool = False,
 ) -> None:
     """Refuse an order that is not worth taking, whatever its model.
 
@@ -59,6 +75,8 @@ def check_order(
     ----------
     native : bool
         Whether the contract itself can run the order's model.
+    hidden : bool
+        Whether it is a hidden model of this provider's.
     open_to_all : bool
         Whether the client signed it without a provider; this one's address is filled in.
 
@@ -68,7 +86,7 @@ def check_order(
         If it is for somebody else, too cheap, too late, not paid for, or asks for evidence that cannot be given.
     """
     order, now = offer.order, ledger.now()
-    plan = plan_for(order.evidence, native=native) if any(clauses_of(order.evidence)) else None
+    plan = plan_for(order.evidence, native=native, hidden=hidden) if any(clauses_of(order.evidence)) else None
     replicated = plan is not None and plan.replicated
     fees = replicas_of(order.evidence)[1] * seat_fee(order) if replicated else 0
     share = order.price - fees
@@ -167,6 +185,17 @@ def check_work(offer: Offer, graph: Graph) -> None:
     """
     offer.opening.check(offer.order.input, graph.input_depth)
     check_input(graph, offer.opening.words)
+
+
+def check_hidden_work(offer: Offer, hidden: HiddenModel) -> None:
+    """Refuse an order whose input a hidden model does not take; errors as for :func:`check_work`."""
+    opening = offer.opening
+    if hidden.input_root(opening.words, opening.salt) != offer.order.input:
+        raise OrderError(
+            "The input does not open the order's input commitment.",
+            code="InputMismatch",
+            hint="Send the words and the salt that the order was made from.",
+        )
 
 
 def _check_funding(offer: Offer, ledger: Ledger, *, open_to_all: bool = False) -> None:

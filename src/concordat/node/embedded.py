@@ -34,6 +34,7 @@ from concordat.node.log_keys import signers_of_seeds
 from concordat.node.operations.restored import check_newest
 from concordat.node.outbox import Outbox
 from concordat.node.provider import Provider, Terms
+from concordat.node.proving import Shelf
 from concordat.node.quotes import QuoteDesk
 from concordat.node.recorder import Recorder
 from concordat.node.replica import Replica
@@ -225,7 +226,18 @@ class EmbeddedMarket:
         native = self.backend.artifacts.has_native
         desk = QuoteDesk(ledger, journal, signer.address, signer.sign, terms)
         hurry = partial(self.backend.advance, Seconds(0))
-        provider = kind(ledger, journal, self.public, outbox, terms, native=native, seals=seals, desk=desk, hurry=hurry)
+        provider = kind(
+            ledger,
+            journal,
+            self.public,
+            outbox,
+            terms,
+            native=native,
+            seals=seals,
+            desk=desk,
+            shelf=Shelf(self.home.secrets),
+            hurry=hurry,
+        )
         self._providers.append(EmbeddedProvider(provider))
         if self.earlier is not None:
             old = self.earlier.provider(provider.address) or self.earlier.add_provider(name, terms, stake=Amount(0))
@@ -312,7 +324,7 @@ class EmbeddedMarket:
 
     def _network(self) -> Network:
         ledger = self.backend.ledger
-        registry = Registry(self.backend.artifacts, self.public, self.keyring)
+        registry = Registry(self.backend.artifacts, self.public, self.keyring, secrets=self.home.secrets)
         before = self.earlier.network.orders.versions if self.earlier is not None else ()
         journal, subjects = self.client_journal, open_subjects(self.home)
         requests, links = erasure_requests(self.home), self._links

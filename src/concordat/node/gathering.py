@@ -48,8 +48,13 @@ class Plan:
 
     @property
     def at_once(self) -> bool:
-        """Whether one native proof does everything, from offer to payment."""
-        return self.clause == {EvidenceKind.NATIVE}
+        """Whether one proof does everything, from offer to payment."""
+        return self.clause in ({EvidenceKind.NATIVE}, {EvidenceKind.VALIDITY})
+
+    @property
+    def zero_knowledge(self) -> bool:
+        """Whether that is a zero-knowledge proof."""
+        return self.clause == {EvidenceKind.VALIDITY}
 
     @property
     def replicated(self) -> bool:
@@ -62,16 +67,19 @@ class Plan:
         return tuple(kind for kind in _PROVABLE if kind in self.clause)
 
 
-def plan_for(evidence: bytes, *, native: bool) -> Plan | None:
+def plan_for(evidence: bytes, *, native: bool, hidden: bool = False) -> Plan | None:
     """The cheapest clause that a provider can fulfil: without replicas if possible, with few kinds; ``None`` if none.
 
     Parameters
     ----------
     native : bool
         Whether the contract itself can run the model.
+    hidden : bool
+        Whether it is a hidden model of this provider's: what it says can be proven, and shown in no other way.
     """
     able = {EvidenceKind.FRAUD_PROVABLE, EvidenceKind.CLIENT_RELEASE, EvidenceKind.REPLICATED}
     able |= {EvidenceKind.NATIVE} if native else set()
+    able = {EvidenceKind.VALIDITY} if hidden else able
     fitting = [clause for clause in decode_policy(evidence).clauses if clause <= able]
     if not fitting:
         return None

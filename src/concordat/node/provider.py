@@ -32,6 +32,7 @@ from concordat.node.admission import Terms, check_erasure
 from concordat.node.feed import Feed
 from concordat.node.gathering import Gatherer, Plan, plan_for
 from concordat.node.outbox import Outbox
+from concordat.node.proving import Proven, Shelf
 from concordat.node.quotes import QuoteDesk
 from concordat.node.recent import Recent
 from concordat.node.reception import Reception
@@ -45,7 +46,7 @@ from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Bytes32, ModelId, OrderId
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.events import Accepted, Cancelled, Delivered, Expired, Paid, Slashed
-from concordat.protocol.evidence import EvidenceKind, is_private, kinds_named
+from concordat.protocol.evidence import EvidenceKind, is_private, is_sealed, kinds_named
 from concordat.protocol.execution import Result, carried_output
 from concordat.protocol.ledger import Ledger, Placed
 from concordat.protocol.messages import (
@@ -90,6 +91,8 @@ class Provider(Reception):
         Keys to which clients seal private offers; without them none are taken.
     desk : QuoteDesk, optional
         Signs quotes; without one none are signed.
+    shelf : Shelf, optional
+        Hidden models that this provider owns; without one it serves none.
     hurry : callable
         Called while a draw of replicas waits for a block: a development chain makes none of itself.
     """
@@ -105,9 +108,10 @@ class Provider(Reception):
         native: Callable[[ModelId], bool] = lambda _: False,
         seals: SealKeys | None = None,
         desk: QuoteDesk | None = None,
+        shelf: Shelf | None = None,
         hurry: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(ledger, journal, public, outbox, terms, native=native, desk=desk)
+        super().__init__(ledger, journal, public, outbox, terms, native=native, desk=desk, shelf=shelf)
         self.seals = seals
         self._feed = Feed(ledger, journal, "provider")
         self._turns = Turns()
@@ -197,8 +201,8 @@ class Provider(Reception):
         if first and self._status(key) is OrderStatus.NONE and not self._accept(key, offer, body):
             return 1
         try:
-            result = self.work(offer)
-            if "sealed" in body:
+            result = self._proven(offer).result if self.owns(offer.order.model) else self.work(offer)
+            if "sealed" in body and is_sealed(offer.order.evidence):
                 result = self._seal(offer, self._unsealed(body)[1], result)
         except InputError as error:
             self._refuse(key, error.code, error.message)
@@ -238,7 +242,13 @@ class Provider(Reception):
             self.public.answers.put(root, self._output(offer, root))
 
     def _plan(self, offer: Offer) -> Plan | None:
-        return plan_for(offer.order.evidence, native=self.native(offer.order.model))
+        model = offer.order.model
+        return plan_for(offer.order.evidence, native=self.native(model), hidden=self.owns(model))
+
+    def _proven(self, offer: Offer) -> Proven:
+        """What a hidden model said of an order, and what shows it."""
+        assert self.shelf is not None, "hidden models have a shelf"
+        return self.shelf.prove(offer, self.ledger.domain)
 
     def _is_replicated(self, offer: Offer) -> bool:
         plan = self._plan(offer)
@@ -284,8 +294,8 @@ class Provider(Reception):
             return 1
         message: Message
         accepted = status is OrderStatus.FUNDED or (status is OrderStatus.NONE and "open" not in body)
-        if accepted and self._native_suffices(offer):
-            message = self._native_delivery(offer, result, funded=status is OrderStatus.FUNDED)
+        if accepted and (plan := self._plan(offer)) is not None and plan.at_once:
+            message = self._proven_delivery(offer, result, plan, funded=status is OrderStatus.FUNDED)
         elif status is OrderStatus.NONE and ("open" in body or self._is_replicated(offer)):
             return int(self._accept(key, offer, body))  # a re-organisation took the acceptance away
         elif status is OrderStatus.NONE:
@@ -301,6 +311,7 @@ class Provider(Reception):
             return self._await_event(key)
         if self._try(f"deliver:{key}:{int(status)}", message, key):
             self._await_event(key)
+            self._show_answer(key, body)  # its transaction shows it as well
         return 1
 
     def _await_event(self, key: str) -> int:
@@ -316,16 +327,14 @@ class Provider(Reception):
         self.outbox.settle(key)
         return True
 
-    @staticmethod
-    def _native_delivery(offer: Offer, result: Result, *, funded: bool) -> Message:
-        kind, proof = EvidenceKind.NATIVE, encode_native_proof(offer.opening.words, offer.opening.salt)
+    def _proven_delivery(self, offer: Offer, result: Result, plan: Plan, *, funded: bool) -> Message:
+        if plan.zero_knowledge:
+            kind, proof = EvidenceKind.VALIDITY, self._proven(offer).evidence
+        else:
+            kind, proof = EvidenceKind.NATIVE, encode_native_proof(offer.opening.words, offer.opening.salt)
         if funded:
             return Prove(order=offer.order, kind=kind, output=result.output, trace_root=ZERO32, proof=proof)
         return AcceptAndProve(order=offer.order, funding=offer.funding, kind=kind, output=result.output, proof=proof)
-
-    def _native_suffices(self, offer: Offer) -> bool:
-        plan = self._plan(offer)
-        return plan is not None and plan.at_once
 
     def _status(self, key: str) -> OrderStatus:
         return self.ledger.state(OrderId(from_hex(key))).status
@@ -370,6 +379,7 @@ class Provider(Reception):
     ) -> None:
         key = to_hex(event.order_id)
         if isinstance(event, Delivered):
+            self._show_answer(key, body)
             result = Result(trace_root=event.trace_root, output=event.output)
             self.journal.set_item("offer", key, "delivered", {**body, "result": to_wire(result)}, block=block)
         elif isinstance(event, Accepted):
@@ -380,6 +390,12 @@ class Provider(Reception):
             self._respondent.end(key, block)
             self._supplier.end(key, block)
             self._gatherer.end(key, block)
+
+    def _show_answer(self, key: str, body: dict[str, Any]) -> None:
+        """Make the proof of a hidden model's answer public, once it is paid for."""
+        if self.owns(_order_of(body).model) and ("sealed" in body or "offer" in body):
+            with suppress(InputError):  # a copy of this node proved it with the last number
+                self.public.put_answer(from_hex(key), self._proven(self._offer(body)).answer)
 
     def _undo(self, block: int) -> int:
         """What was accepted or delivered in blocks that are gone is looked at anew."""

@@ -14,8 +14,16 @@ from concordat.client.providers import Quote
 from concordat.client.public import PublicData
 from concordat.graph.intervals import validate
 from concordat.graph.ir import Graph
-from concordat.node.admission import Terms, check_disclosure, check_order, check_privacy, check_work
+from concordat.node.admission import (
+    Terms,
+    check_disclosure,
+    check_hidden_work,
+    check_order,
+    check_privacy,
+    check_work,
+)
 from concordat.node.outbox import Outbox
+from concordat.node.proving import Shelf
 from concordat.node.quotes import QuoteDesk
 from concordat.node.recent import Recent
 from concordat.primitives.encoding import ZERO_ADDRESS, to_hex
@@ -48,6 +56,8 @@ class Reception:
         Whether a model's native form is on chain, so that the contract itself can run it.
     desk : QuoteDesk, optional
         Signs quotes; without one none are signed.
+    shelf : Shelf, optional
+        Hidden models that this provider owns.
     """
 
     def __init__(
@@ -60,6 +70,7 @@ class Reception:
         *,
         native: Callable[[ModelId], bool],
         desk: QuoteDesk | None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.ledger = ledger
         self.journal = journal
@@ -68,6 +79,7 @@ class Reception:
         self.terms = terms
         self.native = native
         self.desk = desk
+        self.shelf = shelf
         self._graphs: Recent[bytes, Graph] = Recent(GRAPHS)
 
     @property
@@ -85,11 +97,22 @@ class Reception:
 
         return self._graphs.get(model, read)
 
+    def owns(self, model: bytes) -> bool:
+        """Whether it is a hidden model of this provider's."""
+        return self.shelf is not None and self.shelf.has(model)
+
+    def _serves(self, model: ModelId) -> None:
+        """Raise `NotFoundError` if this provider cannot run a model, or has proven all that its commitment allows."""
+        if self.shelf is None or not self.shelf.has(model):
+            self.graph(model)
+        elif not self.shelf.left(model):
+            raise NotFoundError("The hidden model's commitment is used up.", code="CommitmentSpent")
+
     # -- what it asks ------------------------------------------------------------------------------------------------
 
     def quote(self, model: ModelId) -> Quote:
-        """What one decision of a model costs here; `NotFoundError` if the model is not public."""
-        self.graph(model)
+        """What one decision of a model costs here; `NotFoundError` if it is neither public nor this provider's."""
+        self._serves(model)
         return Quote(
             provider=self.address,
             model=model,
@@ -109,7 +132,7 @@ class Reception:
         NotFoundError
             If the model is not public, or nobody signs quotes here.
         """
-        self.graph(request.model)
+        self._serves(request.model)
         return self._quotes().quote(request, native=self.native(request.model))
 
     def _quotes(self) -> QuoteDesk:
@@ -158,9 +181,15 @@ class Reception:
 
     def _check(self, offer: Offer, terms: Terms, *, sealed: bool, open_to_all: bool) -> None:
         check_privacy(offer, sealed=sealed)
-        native = self.native(offer.order.model)
-        check_order(offer, terms, self.ledger, provider=self.address, native=native, open_to_all=open_to_all)
-        check_work(offer, self.graph(offer.order.model))
+        model = offer.order.model
+        native, hidden = self.native(model), self.owns(model)
+        check_order(
+            offer, terms, self.ledger, provider=self.address, native=native, hidden=hidden, open_to_all=open_to_all
+        )
+        if hidden:
+            check_hidden_work(offer, self.public.hidden(model))
+        else:
+            check_work(offer, self.graph(model))
 
     def keep_input(self, offer: Offer) -> None:
         """Keep the input of an order that somebody else works on, so that he cannot hide it from watchers.

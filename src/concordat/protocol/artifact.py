@@ -89,8 +89,10 @@ class ModelCommitment:
 
     @property
     def hidden(self) -> bool:
-        """Whether nobody sees its program: then ``programRoot`` is the SHA-256 of its relation for zero-knowledge
-        proofs, ``weightsRoot`` the root of its hiding commitment, and ``nativeDigest`` the hash of version and parameters.
+        """Whether nobody sees its program.
+
+        Then ``programRoot`` is the SHA-256 of its relation for zero-knowledge proofs, ``weightsRoot`` the root of its
+        hiding commitment, and ``nativeDigest`` the hash of version and parameters.
         """
         return self.dimensions[31:] == HIDDEN
 

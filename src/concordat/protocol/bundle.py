@@ -106,7 +106,9 @@ class Bundle:
     manifest: str | None = None
     """Canonical JSON of the model's manifest; opens the commitment's digest."""
     program: bytes | None = None
-    """The model's program file, for re-execution."""
+    """The model's program file, for re-execution; of a hidden model the file that proofs are checked with."""
+    proof: bytes | None = None
+    """What shows that a hidden model said so: its committed input, and the zero-knowledge proof."""
     header: ResultHeader
     """Opens the result commitment."""
     output: bytes | None = None
@@ -142,6 +144,7 @@ class Bundle:
         result: Result,
         manifest: bytes | None = None,
         program: bytes | None = None,
+        proof_of_answer: bytes | None = None,
         input: DisclosedInput | None = None,
         record: DecisionRecord | None = None,
         salts: RecordSalts | None = None,
@@ -169,6 +172,7 @@ class Bundle:
             model=model,
             manifest=manifest.decode() if manifest is not None else None,
             program=program,
+            proof=proof_of_answer,
             header=ResultHeader(trace_root=result.trace_root, output_hash=result.output_hash),
             output=plain,
             opening=opening if plain is not None else None,

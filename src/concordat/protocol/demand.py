@@ -23,7 +23,7 @@ from concordat.primitives.units import Amount, OrderId, Timestamp
 from concordat.protocol.artifact import Dimensions, ModelCommitment
 from concordat.protocol.dispute import check_openings, slash_for
 from concordat.protocol.events import DemandClosed, Demanded, ResultOpened, Supplied
-from concordat.protocol.evidence import is_private
+from concordat.protocol.evidence import is_sealed
 from concordat.protocol.execution import MAX_OUTPUT_BYTES, PART_WORDS, commit_private, commit_result
 from concordat.protocol.messages import (
     OPENING_PART,
@@ -82,7 +82,7 @@ def demand(rules: Rules, world: WorldState, message: Demand, call: Call) -> Outc
     # CHECK
     require(state.status is OrderStatus.DELIVERED, "WrongStatus", order=key.hex())
     if part == OPENING_PART:
-        require(is_private(order.evidence), "NotPrivate", order=key.hex())
+        require(is_sealed(order.evidence), "NotPrivate", order=key.hex())
         require(key not in world.opened, "AlreadyOpened", order=key.hex())
         require(call.sender == order.client, "NotClient", order=key.hex())
         _check_delivered(world, key, order, message.header)
@@ -127,7 +127,7 @@ def open_result(rules: Rules, world: WorldState, message: OpenResult, call: Call
     state = world.order(key)
     # CHECK
     require(state.status is OrderStatus.DELIVERED, "WrongStatus", order=key.hex())
-    require(is_private(order.evidence), "NotPrivate", order=key.hex())
+    require(is_sealed(order.evidence), "NotPrivate", order=key.hex())
     require(key not in world.opened, "AlreadyOpened", order=key.hex())
     made = None
     if (key, OPENING_PART) in world.demands:

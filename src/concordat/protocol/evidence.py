@@ -26,10 +26,12 @@ __all__ = [
     "Native",
     "Policy",
     "Replicated",
+    "ZeroKnowledge",
     "clauses_of",
     "decode_policy",
     "encode_policy",
     "is_private",
+    "is_sealed",
     "kinds_in",
     "kinds_named",
     "replicas_of",
@@ -136,6 +138,11 @@ def Replicated(*, k: int = 2, n: int = 3) -> Policy:  # noqa: N802
     return Policy(frozenset({frozenset({EvidenceKind.REPLICATED})}), (k, n))
 
 
+def ZeroKnowledge() -> Policy:  # noqa: N802
+    """A zero-knowledge proof shows that the committed model said so of the committed input."""
+    return _kind(EvidenceKind.VALIDITY)
+
+
 def ClientRelease() -> Policy:  # noqa: N802
     """The client says so."""
     return _kind(EvidenceKind.CLIENT_RELEASE)
@@ -196,6 +203,11 @@ def requires(encoded: bytes, kind: EvidenceKind) -> bool:
 def is_private(encoded: bytes) -> bool:
     """Whether nobody but the client needs the output: it is delivered sealed, and judged only once it is opened."""
     return not kinds_named(encoded) & OPEN_KINDS
+
+
+def is_sealed(encoded: bytes) -> bool:
+    """Whether the result is delivered sealed: that of a private order, but for what is proven, which is in plain."""
+    return is_private(encoded) and EvidenceKind.VALIDITY not in kinds_named(encoded)
 
 
 def encode_policy(policy: Policy) -> Bytes32:

@@ -25,6 +25,10 @@ _ORDER: dict[str, tuple[str, str]] = {
     "OutputSize": ("An output has between 1 and 1,024 bytes.", ""),
     "WrongResult": ("This is not the result that was delivered.", "Take it from the Delivered event."),
     "NoModule": ("No contract here checks that kind of evidence.", ""),
+    "NotClaimed": (
+        "An order that asks for a proof takes no bare result.",
+        "Prove it; or post a claim for this result first, where the market's module takes claims.",
+    ),
     "NotInPolicy": ("The order's policy is not met by that evidence.", "Deliver, or bring the evidence it names."),
     "EvidenceRejected": ("The evidence does not hold for this output.", ""),
     "DisputesOpen": ("A dispute about this order is open.", "Wait until it is decided or times out."),

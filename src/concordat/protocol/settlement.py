@@ -102,6 +102,10 @@ def submit(rules: Rules, world: WorldState, message: Submit | AcceptAndSubmit, c
         order_id=key, provider=order.provider, trace_root=result.trace_root, output=result.output, until=until
     )
     world, opened = deliver_sealed(rules, world, order, key, call)
+    # CHECK: nobody could judge a bare answer of a model that nobody knows, and no module keeps claims here
+    if EvidenceKind.VALIDITY in kinds_named(order.evidence):
+        require(EvidenceKind.VALIDITY in rules.modules, "NoModule", kind=EvidenceKind.VALIDITY.name)
+        require(False, "NotClaimed", order=key.hex())
     return world, (event, *opened)
 
 

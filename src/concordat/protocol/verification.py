@@ -42,7 +42,7 @@ CHECKS = {
     10: "the record is in the log",
     11: "a trusted log signed the checkpoint",
     12: "enough trusted witnesses signed the checkpoint",
-    13: "running the model again gives the same result",
+    13: "running the model again, or its proof, shows the same result",
     14: "the chain settled the order as recorded",
     15: "the log's checkpoint is anchored on chain",
     16: "the record has its place in the model's unbroken sequence",

@@ -6,7 +6,7 @@
  7  the output opens the result                       8  the evidence satisfies the policy that the client signed
  9  the record says the same as the bundle           10  the record is in the log
 11  a trusted log signed the checkpoint              12  enough trusted witnesses signed it
-13  running the model again gives the same result    14  the chain settled the order as recorded
+13  running it again, or its proof, shows the same   14  the chain settled the order as recorded
 15  the log's checkpoint is anchored on chain        16  the record has its place in the model's unbroken sequence
 
 Each ends as *pass*, *fail* or *not checked*, with the reason. Evidence that the policy requires but that was not

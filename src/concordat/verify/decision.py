@@ -16,7 +16,7 @@ from concordat.protocol.evidence import (
     EvidenceKind,
     decode_policy,
     encode_policy,
-    is_private,
+    is_sealed,
     kinds_in,
     mask_of,
     satisfied,
@@ -168,7 +168,7 @@ def _opens_result(bundle: Bundle, output: bytes) -> bool:
         return False
     if opening is None or opening.salt is None:
         return (root, carried) == (header.trace_root, header.output_hash)
-    private = is_private(bundle.order.evidence)
+    private = is_sealed(bundle.order.evidence)
     return private and commit_private(opening.salt, root, carried) == header.trace_root
 
 
@@ -184,10 +184,13 @@ def evidence(case: Case) -> Found:
     if not any(signed):
         return contradiction("The order asks for no evidence at all.")
     recorded = case.record.gathered if case.record is not None else 0
-    established = (_REPLAY_SHOWS if case.replayed else 0) | (recorded if case.settled else 0)
+    hidden = case.bundle.model.hidden
+    shown_by_13 = 1 << EvidenceKind.VALIDITY if hidden else _REPLAY_SHOWS
+    established = (shown_by_13 if case.replayed else 0) | (recorded if case.settled else 0)
     wanted = [signed] if case.policy is None else [signed, encode_policy(case.policy)]
     if all(satisfied(policy, established) for policy in wanted):
-        shown = ["Running the model again shows the output to be right"] * case.replayed
+        how = "A proof" if hidden else "Running the model again"
+        shown = [f"{how} shows the output to be right"] * case.replayed
         shown += [f"the chain settled it by {_kinds(recorded)}"] * case.settled
         return holds(f"{' and '.join(shown)}: enough for {show_policy(wanted[-1])}.")
     if case.record is None:
@@ -195,7 +198,8 @@ def evidence(case: Case) -> Found:
     short = [policy for policy in wanted if not satisfied(policy, recorded | established)]
     if short:
         return contradiction(f"It was settled by {_kinds(recorded)}; {show_policy(short[0])} is required.")
-    return unchecked(f"The log says {_kinds(recorded)}; to check it, disclose program and input, or ask a chain.")
+    what = "the proof" if hidden else "program and input"
+    return unchecked(f"The log says {_kinds(recorded)}; to check it, disclose {what}, or ask a chain.")
 
 
 def show_output(bundle: Bundle) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from concordat.graph.elements import WORD, ElementType, pack_elements, unpack_elements, words_needed
-from concordat.primitives.errors import ConcordatError, VerificationError
+from concordat.primitives.errors import ConcordatError, InputError, VerificationError
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.merkle import depth_for
 from concordat.primitives.units import Bytes32, OrderId
@@ -20,6 +20,7 @@ from concordat.protocol.artifact import HIDDEN, Dimensions, ModelCommitment
 from concordat.protocol.execution import MAX_OUTPUT_BYTES
 from concordat.protocol.order import Domain, Order
 from concordat.zk.parameters import Parameters, check
+from concordat.zk.prover import commit_input
 from concordat.zk.relation import Relation
 from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
 from concordat.zk.verifier.reader import ProofReader
@@ -162,9 +163,20 @@ class HiddenModel:
         )
         verify_registration(made)
 
-    def numbers(self, words: bytes) -> list[int]:
-        """Elements of a packed input; `InputError` ``BadElement`` if there are too few words."""
-        return [int(n) for n in unpack_elements(words, self.input_type, self.relation.input_count)]
+    def input_root(self, words: bytes, salt: bytes) -> Bytes32:
+        """What an order names as its input: the hash of the input's commitment under a secret salt of 32 bytes.
+
+        Raises
+        ------
+        InputError
+            ``InputLength`` if it is not an input of the model.
+        """
+        if len(words) != WORD * self.input_words or len(salt) != 32:
+            raise InputError(f"{len(words)} bytes are not an input of this model.", code="InputLength")
+        numbers = unpack_elements(words, self.input_type, self.relation.input_count)
+        if any(words[self.relation.input_count * self.input_type.bytes :]):
+            raise InputError("There is something after the input's last element.", code="InputLength")
+        return input_hash(commit_input(self.parameters, numbers, salt).commitment)
 
     def output(self, publics: list[int]) -> bytes:
         """Output words of a public vector."""

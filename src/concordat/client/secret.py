@@ -1,0 +1,301 @@
+"""A hidden model as its owner has it: program, weights, and the randomness that hides them. It never leaves his disk.
+
+What becomes public is a `concordat.zk.hidden.HiddenModel` and a manifest; from those everybody can order answers and
+check them, and nobody learns more of the weights than the answers themselves say.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal, InvalidOperation
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from concordat.client.model import Card, calibration_rows, onnx_bytes
+from concordat.graph.execute import run
+from concordat.graph.ir import Graph
+from concordat.graph.onnx import ImportedModel, import_onnx
+from concordat.graph.schema import ModelSchema, OutputSchema
+from concordat.primitives.encoding import from_hex, to_hex
+from concordat.primitives.errors import CorruptionError, InputError, ModelError
+from concordat.primitives.hashing import sha256
+from concordat.primitives.units import Bytes32, ModelId, OrderId
+from concordat.primitives.wire import parse_json
+from concordat.protocol.artifact import ArtifactKind, Manifest, ModelCommitment
+from concordat.protocol.order import Domain, Order
+from concordat.storage.files import write_file
+from concordat.storage.openings import Openings, proof_seed
+from concordat.zk.circuit import Circuit, Disclosure, compile_graph
+from concordat.zk.hidden import Answer, HiddenModel
+from concordat.zk.parameters import choose, soundness
+from concordat.zk.prover import (
+    Weights,
+    Witness,
+    commit_input,
+    commit_weights,
+    prove,
+    weights_of_words,
+    words_of_weights,
+)
+from concordat.zk.prover.keeping import opened
+from concordat.zk.prover.register import register
+from concordat.zk.rotation import proof_limit
+
+__all__ = ["SecretModel", "disclosure_of"]
+
+_THRESHOLD = re.compile(r"^(?P<name>.+?)\s*>=\s*(?P<least>-?[0-9.]+)$")
+_PROOFS = 64
+"""Answers that one commitment is good for, unless asked otherwise: its size grows with them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretModel:
+    """A model whose answers are proven and whose weights stay where they are."""
+
+    graph: Graph = field(repr=False)
+    """The integer program: secret."""
+    schema: ModelSchema
+    """Inputs, and what is shown of the output."""
+    manifest: Manifest
+    """What is committed with it."""
+    hidden: HiddenModel = field(repr=False)
+    """What everybody gets."""
+    circuit: Circuit = field(repr=False)
+    """The relation and how executions satisfy it."""
+    weights: Weights = field(repr=False)
+    """The opened commitment: secret."""
+    seed: Bytes32 = field(repr=False)
+    """What all randomness of its proofs comes from: secret."""
+
+    @classmethod
+    def from_onnx(
+        cls,
+        source: Path | str | bytes,
+        *,
+        card: Path | str | Mapping[str, Any] | Card,
+        show: str = "all",
+        calibration: Any = None,
+        proofs: int = _PROOFS,
+        parents: tuple[bytes, ...] = (),
+        **options: Any,
+    ) -> SecretModel:
+        """Import an ONNX file and commit its weights.
+
+        Parameters
+        ----------
+        source, card, calibration, parents, **options
+            As for `concordat.client.model.Model.from_onnx`.
+        show : str
+            What becomes public of an answer: ``all``, ``label``, ``argmax``, or for example ``approve >= 0.5``.
+        proofs : int
+            How many answers the commitment is good for at least.
+
+        Raises
+        ------
+        ModelError
+            If the importer refuses the file, or the program has no relation or nothing to hide.
+        """
+        said = card if isinstance(card, Card) else Card.load(card)
+        rows = calibration if calibration is not None else calibration_rows(said, card)
+        imported = import_onnx(onnx_bytes(source), calibration=rows, schema=said.columns or None, **options)
+        return cls.of_import(imported, said, show=show, proofs=proofs, parents=parents)
+
+    @classmethod
+    def of_import(
+        cls,
+        imported: ImportedModel,
+        card: Card,
+        *,
+        show: str = "all",
+        proofs: int = _PROOFS,
+        parents: tuple[bytes, ...] = (),
+    ) -> SecretModel:
+        """Commit the weights of an imported model."""
+        disclosure, output = disclosure_of(show, imported.schema.output)
+        schema = ModelSchema(columns=imported.schema.columns, element_type=imported.schema.element_type, output=output)
+        circuit = compile_graph(imported.graph, disclosure=disclosure)
+        relation = circuit.relation
+        if not relation.weight_rows:
+            raise ModelError(
+                "The model has no weights that could be hidden.", code="NothingToHide", hint="Publish it openly."
+            )
+        parameters = choose(relation, proofs=proofs)
+        seed = Bytes32(secrets.token_bytes(32))
+        weights = commit_weights(relation, parameters, circuit.weights, sha256(b"weights" + seed))
+        audited = opened(relation, parameters, words_of_weights(weights))
+        registration = register(relation, parameters, audited, sha256(b"registration" + seed))
+        hidden = HiddenModel(
+            relation=relation,
+            parameters=parameters,
+            weights=weights.commitment,
+            version=1,
+            input_type=schema.element_type,
+            registration=registration.proof,
+        )
+        content = {
+            "name": card.name,
+            "version": card.version,
+            "licence": card.licence,
+            "card": dict(card.texts),
+            "parents": [to_hex(parent) for parent in parents],
+            "schema": schema.to_json(),
+            "hidden": {
+                "show": show,
+                "soundness_bits": int(soundness(relation, parameters)["total"]),
+                "registration": to_hex(sha256(registration.proof)),
+            },
+        }
+        manifest = Manifest(kind=ArtifactKind.MODEL, content=content)
+        return cls(
+            graph=imported.graph,
+            schema=schema,
+            manifest=manifest,
+            hidden=hidden,
+            circuit=circuit,
+            weights=weights,
+            seed=seed,
+        )
+
+    @property
+    def commitment(self) -> ModelCommitment:
+        """What the id is the hash of."""
+        return self.hidden.commitment(self.manifest.digest())
+
+    @property
+    def id(self) -> ModelId:
+        """Content-addressed id."""
+        return self.commitment.model_id()
+
+    @property
+    def parents(self) -> tuple[bytes, ...]:
+        """Artifact ids this model descends from."""
+        return tuple(from_hex(parent) for parent in self.manifest.content["parents"])
+
+    @property
+    def limit(self) -> int:
+        """Answers that the commitment is good for."""
+        return proof_limit(self.hidden.parameters)
+
+    def answer(
+        self, words: bytes, salt: bytes, name: OrderId, order: Order, domain: Domain, openings: Openings
+    ) -> tuple[bytes, Answer]:
+        """Run the model on an order's input and prove what it said.
+
+        Every proof opens some columns of the commitment, so it is counted before it is made. Proving the same order
+        again gives the same bytes, and shows nothing more.
+
+        Parameters
+        ----------
+        words, salt : bytes
+            Open the order's input.
+        openings : Openings
+            Where the proofs of this commitment are counted.
+
+        Returns
+        -------
+        bytes, Answer
+            The public output, and what shows it.
+
+        Raises
+        ------
+        InputError
+            If the input is not one of the program's; ``CommitmentSpent`` if all proofs are made.
+        """
+        execution = run(self.graph, words)
+        circuit, hidden = self.circuit, self.hidden
+        taken = commit_input(hidden.parameters, circuit.inputs([execution]), salt)
+        output = hidden.output(list(circuit.publics([execution])[0]))
+        claimed = Answer(input=taken.commitment, proof=b"")
+        statement = hidden.statement(name, order, domain, output, claimed)
+        a, b = circuit.witness([execution])
+        digest = sha256(statement.encode())
+        number = openings.reserve(self.weights.commitment.root, self.limit, digest)
+        seed = proof_seed(self.seed, self.weights.commitment.root, number, digest)
+        proof = prove(statement, Witness(a=a, b=b), seed=seed, weights=self.weights, taken=taken)
+        return output, Answer(input=taken.commitment, proof=proof)
+
+    # -- on the owner's disk -----------------------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> Path:
+        """Write everything into a folder that only the owner can read; returns it."""
+        place = folder / to_hex(self.id)
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        kept = {"seed": to_hex(self.seed), "disclosure": asdict(self.circuit.disclosure)}
+        write_file(place / "program.bin", self.graph.to_bytes())
+        write_file(place / "public.bin", self.hidden.encode())
+        write_file(place / "manifest.json", self.manifest.encode())
+        write_file(place / "weights.words", np.ascontiguousarray(words_of_weights(self.weights)).tobytes())
+        write_file(place / "secret.json", json.dumps(kept).encode())
+        return place
+
+    @classmethod
+    def load(cls, place: Path) -> SecretModel:
+        """Read what :meth:`save` wrote; the weights are mapped, not read.
+
+        Raises
+        ------
+        CorruptionError
+            If a file is missing or damaged.
+        """
+        try:
+            kept = json.loads((place / "secret.json").read_bytes())
+            graph = Graph.from_bytes((place / "program.bin").read_bytes())
+            fields = parse_json((place / "manifest.json").read_bytes())
+            hidden = HiddenModel.decode((place / "public.bin").read_bytes())
+            words = np.memmap(place / "weights.words", dtype="<u8", mode="r")
+        except (OSError, ValueError) as error:
+            raise CorruptionError(f"{place} is no hidden model: {error}.", code="SecretDamaged") from error
+        content = {key: value for key, value in fields.items() if key not in ("concordat", "kind")}
+        circuit = compile_graph(graph, disclosure=Disclosure(**kept["disclosure"]))
+        if circuit.relation.digest != hidden.relation.digest:
+            raise CorruptionError(f"The program in {place} is not that of its relation.", code="SecretDamaged")
+        return cls(
+            graph=graph,
+            schema=ModelSchema.from_json(content["schema"]),
+            manifest=Manifest(kind=ArtifactKind.MODEL, content=content),
+            hidden=hidden,
+            circuit=circuit,
+            weights=weights_of_words(hidden.relation, hidden.parameters, words),
+            seed=Bytes32(from_hex(kept["seed"], length=32)),
+        )
+
+
+def disclosure_of(show: str, output: OutputSchema) -> tuple[Disclosure, OutputSchema]:
+    """What a wish to show means for a model, and how its public output is read.
+
+    Raises
+    ------
+    InputError
+        If the model has no such output.
+    """
+    names = [score.name for score in output.scores]
+    if show == "all":
+        return Disclosure(), output
+    if show == "label" and output.labels:
+        return Disclosure(kind="element"), OutputSchema(labels=output.labels, scores=())
+    if show == "argmax" and not output.labels:
+        return Disclosure(kind="argmax"), OutputSchema(labels=tuple(names), scores=())
+    match = _THRESHOLD.match(show)
+    try:
+        if match is None or names.count(match["name"]) != 1:
+            raise KeyError(show)
+        place, least = names.index(match["name"]), Decimal(match["least"])
+    except (KeyError, InvalidOperation):
+        known = ["all", "label" if output.labels else "argmax", *(f"{name} >= 0.5" for name in names[:4])]
+        raise InputError(
+            f"{show[:80]!r} is nothing that this model could show.",
+            code="BadDisclosure",
+            hint=f"Say one of: {', '.join(known)}.",
+        ) from None
+    step = output.scores[place].step
+    threshold = ceil(least / step)
+    said = (f"{match['name']} < {least}", f"{match['name']} >= {least}")
+    element = bool(output.labels) + place
+    return Disclosure(kind="threshold", element=element, threshold=threshold), OutputSchema(labels=said, scores=())
