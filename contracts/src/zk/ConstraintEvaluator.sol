@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Cubics, K} from "./Cubic.sol";
-import {EqSums, EqTable, Evaluation} from "./Evaluation.sol";
+import {EqTable, Evaluation, PowerTable, RunSums} from "./Evaluation.sol";
 import {RelationReader, Shape} from "./RelationReader.sol";
 
 /// @dev What the transcript drew before the final point.
@@ -44,7 +44,12 @@ struct Evaluated {
 contract ConstraintEvaluator {
     using RelationReader for bytes;
 
+    /// @notice A denominator of a look-up is zero.
+    error ZeroDenominator();
+
     uint256 private constant NOWHERE = 0xFFFFFFFF;
+    /// @dev Runs up to this length are summed one by one.
+    uint256 private constant SHORT = 3;
 
     /// @dev What several steps share.
     struct Work {
@@ -52,7 +57,8 @@ contract ConstraintEvaluator {
         Challenges drawn;
         K[] productPoint;
         EqTable eq;
-        EqSums byTheta;
+        RunSums byTheta;
+        PowerTable thetas;
         K[] point;
         K[] scales;
         uint256[] strides;
@@ -77,7 +83,8 @@ contract ConstraintEvaluator {
         w.productPoint = productPoint;
         w.point = point;
         w.eq = Evaluation.split(w.point);
-        w.byTheta = Evaluation.sums(w.point, drawn.theta);
+        w.byTheta = Evaluation.runs(w.point, drawn.theta);
+        w.thetas = Evaluation.powers(drawn.theta, w.point.length);
         w.scales = new K[](w.shape.matmuls);
         w.strides = new uint256[](w.shape.matmuls);
         out.rows = new K[](w.shape.weightRows);
@@ -87,13 +94,13 @@ contract ConstraintEvaluator {
         _matmuls(relation, w, out);
         _copies(relation, w, out);
         uint256 column = w.shape.inputColumn;
-        K taken = Evaluation.run(Evaluation.sums(w.point, drawn.xi), w.shape.inputStart, w.shape.inputCount);
+        K taken = Evaluation.run(Evaluation.runs(w.point, drawn.xi), w.shape.inputStart, w.shape.inputCount);
         out.cells[column] = Cubics.normal(out.cells[column] + taken * drawn.lambdas[3]);
     }
 
     function _lookups(bytes calldata r, Work memory w, Evaluated memory out) private pure {
-        EqSums memory ones = Evaluation.sums(w.point, Cubics.ONE);
-        EqSums memory byTau = Evaluation.sums(w.point, w.drawn.tau);
+        RunSums memory ones = Evaluation.runs(w.point, Cubics.ONE);
+        RunSums memory byTau = Evaluation.runs(w.point, w.drawn.tau);
         uint256 index = w.shape.lookupsAt + 1;
         for (uint256 i = r.size(w.shape.lookupsAt); i != 0; --i) {
             uint256 first = r.size(index + 1);
@@ -111,55 +118,112 @@ contract ConstraintEvaluator {
         }
     }
 
+    /// @dev Multiplicities over their denominators: one fraction for each column, one inversion for both.
     function _tables(bytes calldata r, Work memory w, Evaluated memory out) private pure {
+        K[2] memory over;
+        K[2] memory under = [Cubics.ONE, Cubics.ONE];
         uint256 index = w.shape.tablesAt + 1;
         for (uint256 i = r.size(w.shape.tablesAt); i != 0; --i) {
             uint256 entries = r.size(index + 1);
-            K[] memory denominators = _denominators(r, w, index, entries);
-            index += 2 + 2 * entries;
-            uint256 column = r.size(index) & 1;
-            K value = _reciprocals(w, denominators, r.size(index + 1));
-            out.cells[column] = Cubics.minus(out.cells[column], value * w.drawn.eta);
-            index += 2;
+            uint256 number = r.size(index);
+            uint256 end = index + 2 + 2 * entries;
+            uint256 column = r.size(end) & 1;
+            K base = Cubics.normal(Cubics.minus(w.drawn.alpha, Cubics.scale(w.drawn.beta, number)));
+            uint256 start = r.size(end + 1);
+            if (number < 64) _range(w, base, start, 1 << number, over, under, column);
+            else _function(r, w, base, start, index + 2, entries, over, under, column);
+            index = end + 2;
         }
+        K all = under[0] * under[1];
+        if (K.unwrap(all) == 0) revert ZeroDenominator();
+        all = Cubics.inverse(all) * w.drawn.eta;
+        out.cells[0] = Cubics.minus(out.cells[0], over[0] * under[1] * all);
+        out.cells[1] = Cubics.minus(out.cells[1], over[1] * under[0] * all);
     }
 
-    function _denominators(bytes calldata r, Work memory w, uint256 index, uint256 entries)
-        private
-        pure
-        returns (K[] memory d)
-    {
-        uint256 number = r.size(index);
-        K base = Cubics.normal(Cubics.minus(w.drawn.alpha, Cubics.scale(w.drawn.beta, number)));
-        if (number < 64) {
-            d = new K[](1 << number);
-            for (uint256 j = 0; j < d.length; ++j) {
-                d[j] = Cubics.normal(Cubics.minus(base, K.wrap(j)));
+    /// @dev Add the sum of eq(point, start + j) / (base - j).
+    function _range(
+        Work memory w,
+        K base,
+        uint256 start,
+        uint256 count,
+        K[2] memory over,
+        K[2] memory under,
+        uint256 column
+    ) private pure {
+        unchecked {
+            uint256 shift = w.eq.shift;
+            K denominator = base;
+            for (uint256 j = 0; j < count;) {
+                uint256 row = start + j;
+                uint256 place = row & ((1 << shift) - 1);
+                uint256 stop = (1 << shift) - place;
+                if (stop > count - j) stop = count - j;
+                (K n, K d) = (Cubics.ZERO, Cubics.ONE);
+                for (j += stop; stop != 0; --stop) {
+                    n = Cubics.fuse(n, denominator, d, w.eq.low[place]);
+                    d = d * denominator;
+                    denominator = Cubics.normal(K.wrap(K.unwrap(denominator) + Cubics.P - 1));
+                    ++place;
+                }
+                over[column] = Cubics.fuse(over[column], d, n * w.eq.high[row >> shift], under[column]);
+                under[column] = under[column] * d;
             }
-            return d;
-        }
-        d = new K[](entries);
-        K square = w.drawn.beta * w.drawn.beta;
-        for (uint256 j = 0; j < entries; ++j) {
-            K key = K.wrap(Cubics.base(r.at(index + 2 + 2 * j))) + Cubics.scaleSigned(square, r.at(index + 3 + 2 * j));
-            d[j] = Cubics.normal(Cubics.minus(base, key));
         }
     }
 
-    /// @dev Sum of eq(point, start + j) / d[j], with one inversion.
-    function _reciprocals(Work memory w, K[] memory d, uint256 start) private pure returns (K total) {
-        K[] memory before = new K[](d.length);
-        K running = Cubics.ONE;
-        for (uint256 j = 0; j < d.length; ++j) {
-            before[j] = running;
-            running = running * d[j];
+    /// @dev Add the sum of eq(point, start + j) / (base - x - beta^2 * y) for the pairs (x, y) from number `index` on.
+    function _function(
+        bytes calldata r,
+        Work memory w,
+        K base,
+        uint256 start,
+        uint256 index,
+        uint256 count,
+        K[2] memory over,
+        K[2] memory under,
+        uint256 column
+    ) private pure {
+        r.at(index + 2 * count);
+        uint256 pair;
+        assembly ("memory-safe") {
+            pair := add(r.offset, add(8, shl(3, index)))
         }
-        running = Cubics.inverse(running);
-        for (uint256 j = d.length; j != 0; --j) {
-            total = total + running * before[j - 1] * Evaluation.at(w.eq, start + j - 1);
-            running = running * d[j - 1];
+        K square = Cubics.neg(w.drawn.beta * w.drawn.beta);
+        unchecked {
+            uint256 shift = w.eq.shift;
+            for (uint256 j = 0; j < count;) {
+                uint256 row = start + j;
+                uint256 place = row & ((1 << shift) - 1);
+                uint256 stop = (1 << shift) - place;
+                if (stop > count - j) stop = count - j;
+                (K n, K d) = (Cubics.ZERO, Cubics.ONE);
+                for (j += stop; stop != 0; --stop) {
+                    K denominator = _denominator(base, square, pair);
+                    n = Cubics.fuse(n, denominator, d, w.eq.low[place]);
+                    d = d * denominator;
+                    ++place;
+                    pair += 16;
+                }
+                over[column] = Cubics.fuse(over[column], d, n * w.eq.high[row >> shift], under[column]);
+                under[column] = under[column] * d;
+            }
         }
-        total = Cubics.normal(total);
+    }
+
+    /// @dev base - x + square * y for the two numbers at `pair` in the call data.
+    function _denominator(K base, K square, uint256 pair) private pure returns (K d) {
+        assembly ("memory-safe") {
+            let p := 0xFFFFFFFF00000001
+            let lane := 0xFFFFFFFFFFFFFFFFFFFF
+            let y := sar(192, calldataload(add(pair, 8)))
+            if slt(y, 0) { y := add(y, p) }
+            // two primes, because -x is less than one of them in size, and x less than 2^63
+            let c0 := add(add(and(base, lane), shl(1, p)), mul(and(square, lane), y))
+            d := mod(sub(c0, sar(192, calldataload(pair))), p)
+            d := or(d, shl(80, mod(add(and(shr(80, base), lane), mul(and(shr(80, square), lane), y)), p)))
+            d := or(d, shl(160, mod(add(shr(160, base), mul(shr(160, square), y)), p)))
+        }
     }
 
     function _families(bytes calldata r, Work memory w, Evaluated memory out, int256[] calldata publics) private pure {
@@ -168,7 +232,7 @@ contract ConstraintEvaluator {
         K weight = Cubics.ONE;
         uint256 reached = 0;
         for (uint256 i = r.size(w.shape.familiesAt); i != 0; --i) {
-            weight = weight * Cubics.power(w.drawn.theta, offset - reached);
+            weight = weight * Evaluation.power(w.thetas, offset - reached);
             reached = offset;
             uint256 span = r.size(index) / r.size(index + 1) * r.size(index + 2);
             index = _family(r, w, out, publics, index, weight);
@@ -237,12 +301,12 @@ contract ConstraintEvaluator {
     {
         uint256 start = r.size(index);
         bool listed = r.at(index + 1) >= 0;
-        if (!listed && sizes[1] == sizes[2]) return Evaluation.run(w.byTheta, start, sizes[0]);
+        if (!listed && sizes[1] == sizes[2]) return _consecutive(w, start, sizes[0]);
         K weight = Cubics.ONE;
         if (!listed) {
             K stride = Cubics.power(w.drawn.theta, sizes[2]);
             for (uint256 e = 0; e < sizes[0]; e += sizes[1]) {
-                total = Cubics.normal(total + weight * Evaluation.run(w.byTheta, start + e, sizes[1]));
+                total = Cubics.normal(total + weight * _consecutive(w, start + e, sizes[1]));
                 weight = weight * stride;
             }
             return total;
@@ -253,6 +317,14 @@ contract ConstraintEvaluator {
             if (row != NOWHERE) total = Cubics.normal(total + weight * Evaluation.at(w.eq, row));
             weight = weight * w.drawn.theta;
             if ((e + 1) % sizes[1] == 0) weight = weight * step;
+        }
+    }
+
+    /// @dev Sum of theta^e * eq(point, start + e) over e < count.
+    function _consecutive(Work memory w, uint256 start, uint256 count) private pure returns (K total) {
+        if (count > SHORT) return Evaluation.run(w.byTheta, start, count);
+        for (; count != 0; --count) {
+            total = total * w.drawn.theta + Evaluation.at(w.eq, start + count - 1);
         }
     }
 
@@ -375,7 +447,7 @@ contract ConstraintEvaluator {
         returns (K total)
     {
         Shape memory s = w.shape;
-        if (s.matmuls == 0) return Evaluation.run(w.byTheta, start, length);
+        if (s.matmuls == 0) return _consecutive(w, start, length);
         uint256 slot = 1 << s.slotBits;
         K weight = Cubics.ONE;
         for (uint256 k = 0; k < length; ++k) {

@@ -61,6 +61,37 @@ library Cubics {
         return plus(a, neg(b));
     }
 
+    /// @notice Difference to an element whose lanes are at most the prime: no lane is reduced.
+    function less(K a, K b) internal pure returns (K) {
+        unchecked {
+            return K.wrap(K.unwrap(a) + PPP - K.unwrap(b));
+        }
+    }
+
+    /// @notice a * b + c * d with lanes below the prime, for one reduction instead of two.
+    function fuse(K a, K b, K c, K d) internal pure returns (K e) {
+        assembly ("memory-safe") {
+            let a1 := and(shr(80, a), LANE)
+            let a2 := shr(160, a)
+            let b1 := and(shr(80, b), LANE)
+            let b2 := shr(160, b)
+            a := and(a, LANE)
+            b := and(b, LANE)
+            let e0 := add(mul(a, b), shl(1, add(mul(a1, b2), mul(a2, b1))))
+            let e1 := add(add(mul(a, b1), mul(a1, b)), shl(1, mul(a2, b2)))
+            let e2 := add(add(mul(a, b2), mul(a1, b1)), mul(a2, b))
+            a1 := and(shr(80, c), LANE)
+            a2 := shr(160, c)
+            b1 := and(shr(80, d), LANE)
+            b2 := shr(160, d)
+            a := and(c, LANE)
+            b := and(d, LANE)
+            e := mod(add(e0, add(mul(a, b), shl(1, add(mul(a1, b2), mul(a2, b1))))), P)
+            e := or(e, shl(80, mod(add(e1, add(add(mul(a, b1), mul(a1, b)), shl(1, mul(a2, b2)))), P)))
+            e := or(e, shl(160, mod(add(e2, add(add(mul(a, b2), mul(a1, b1)), mul(a2, b))), P)))
+        }
+    }
+
     /// @notice Product with a number below 2^64.
     function scale(K a, uint256 factor) internal pure returns (K c) {
         assembly ("memory-safe") {
@@ -99,11 +130,12 @@ library Cubics {
 
     /// @notice Power in the prime field.
     function basePower(uint256 a, uint256 exponent) internal pure returns (uint256 result) {
-        result = 1;
-        while (exponent != 0) {
-            if (exponent & 1 != 0) result = mulmod(result, a, P);
-            exponent >>= 1;
-            a = mulmod(a, a, P);
+        assembly ("memory-safe") {
+            result := 1
+            for {} exponent { exponent := shr(1, exponent) } {
+                if and(exponent, 1) { result := mulmod(result, a, P) }
+                a := mulmod(a, a, P)
+            }
         }
     }
 

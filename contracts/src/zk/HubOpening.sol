@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Cubics, K} from "./Cubic.sol";
 import {Evaluation} from "./Evaluation.sol";
+import {Ladders} from "./Ladders.sol";
 import {ProofStream, Stream} from "./ProofStream.sol";
 import {Shape} from "./RelationReader.sol";
 import {Sizes} from "./Soundness.sol";
@@ -11,8 +12,10 @@ import {Sizes} from "./Soundness.sol";
 struct Claims {
     /// First elements of weights, witness, hidden scalars and input; last the number of all.
     uint256[5] offsets;
-    /// Factors of the first claim, by element.
+    /// Elements that the first claim has factors for, and the factors.
+    uint256[] places;
     K[] joint;
+    uint256 placed;
     /// Factors of the second claim, from the witness's first element on.
     K[] eq;
     /// Values of the first two claims.
@@ -43,12 +46,15 @@ library HubOpening {
         c.offsets[2] = c.offsets[1] + (1 << z.logWidth) + z.queries;
         c.offsets[3] = c.offsets[2] + pads + z.queries;
         c.offsets[4] = c.offsets[3] + s.inputCount + z.inputQueries + 3;
-        c.joint = new K[](c.offsets[4]);
+        c.places = new uint256[](width + pads + s.inputCount);
+        c.joint = new K[](c.places.length);
     }
 
     /// @notice A factor of the first claim.
     function put(Claims memory c, uint256 element, K factor) internal pure {
-        c.joint[element] = factor;
+        c.places[c.placed] = element;
+        c.joint[c.placed] = factor;
+        ++c.placed;
     }
 
     /// @notice Make room for claims at points.
@@ -88,19 +94,26 @@ library HubOpening {
         }
     }
 
-    /// @notice Values at r of the Lagrange polynomials of the nodes 0 … degree.
+    /// @notice Values at r of the Lagrange polynomials of the nodes 0 … degree, which is 2 or 4.
     function lagrange(K r, uint256 degree) internal pure returns (K[] memory values) {
         values = new K[](degree + 1);
+        K before = Cubics.ONE;
         for (uint256 i = 0; i <= degree; ++i) {
-            K value = Cubics.ONE;
-            uint256 weight = 1;
-            for (uint256 j = 0; j <= degree; ++j) {
-                if (j == i) continue;
-                value = value * Cubics.minus(r, K.wrap(j));
-                weight = mulmod(weight, i > j ? i - j : Cubics.P - (j - i), Cubics.P);
-            }
-            values[i] = Cubics.scale(value, Cubics.basePower(weight, Cubics.P - 2));
+            values[i] = before;
+            before = before * Cubics.minus(r, K.wrap(i));
         }
+        K after_ = Cubics.ONE;
+        for (uint256 i = degree + 1; i != 0; --i) {
+            values[i - 1] = Cubics.scale(values[i - 1] * after_, _barycentric(i - 1, degree));
+            after_ = after_ * Cubics.minus(r, K.wrap(i - 1));
+        }
+    }
+
+    /// @dev 1 / (product of i - j over the other nodes j).
+    function _barycentric(uint256 i, uint256 degree) private pure returns (uint256) {
+        if (degree == 2) return i == 1 ? Cubics.P - 1 : 0x7fffffff80000001;
+        if (i & 1 == 1) return 0x2aaaaaaa80000000;
+        return i == 2 ? 0xbfffffff40000001 : 0xf555555460000001;
     }
 
     /// @dev What the steps of the opening share.
@@ -113,9 +126,17 @@ library HubOpening {
         K constants;
         K carry;
         K mask;
+        /// The shown row and then the shown pads, and where they and the rows' weights are laid out for ladders.
         K[] row;
-        K[] pads;
-        uint256[3] lanes;
+        uint256 length;
+        uint256 padLength;
+        uint256 rowAt;
+        uint256 weightsAt;
+        /// Columns at which segments begin and end, ascending, from zero to the width; where each offset is among them;
+        /// and the ladder from each of them to the row's end, for the point at hand.
+        uint256[] cuts;
+        uint256[5] places;
+        K[] ladder;
     }
 
     /// @notice Revert unless all claims hold for the committed hub.
@@ -128,15 +149,14 @@ library HubOpening {
         _rounds(s, o);
         K sigma = s.elements(9 + 1, 1)[0];
         o.mask = s.challenge();
-        uint256 length = o.width + z.hubQueries;
-        uint256 padLength = 2 * o.bits + z.hubQueries;
-        K[] memory both = s.elements(11, length + padLength);
-        (o.row, o.pads) = _cut(both, length, padLength);
-        _lanes(o);
-        K shown = _batched(z, c, o, delta);
+        o.length = o.width + z.hubQueries;
+        o.padLength = 2 * o.bits + z.hubQueries;
+        o.row = s.elements(11, o.length + o.padLength);
+        o.rowAt = Ladders.lay(o.row);
+        o.weightsAt = Ladders.lay(o.rowWeights);
+        K shown = _batched(c, o, delta);
         for (uint256 i = 0; i < o.padFactors.length; ++i) {
-            shown = Cubics.minus(shown, o.pads[i] * o.padFactors[i]);
-            shown = Cubics.normal(shown);
+            shown = Cubics.normal(Cubics.minus(shown, o.row[o.length + i] * o.padFactors[i]));
         }
         if (!Cubics.same(shown, sigma + o.mask * o.constants)) revert BadOpening();
         if (!s.grinds(z.grinding)) revert BadOpening();
@@ -165,114 +185,138 @@ library HubOpening {
         o.rowWeights = Evaluation.table(point, 0, o.bits);
     }
 
-    function _cut(K[] memory both, uint256 length, uint256 padLength)
-        private
-        pure
-        returns (K[] memory row, K[] memory pads)
-    {
-        row = new K[](length);
-        pads = new K[](padLength);
-        for (uint256 i = 0; i < length; ++i) {
-            row[i] = both[i];
-        }
-        for (uint256 i = 0; i < padLength; ++i) {
-            pads[i] = both[length + i];
-        }
-    }
-
-    /// @dev The shown row by coordinate, for sums over a ladder of powers.
-    function _lanes(Opening memory o) private pure {
-        K[] memory row = o.row;
-        uint256 length = row.length;
-        for (uint256 lane = 0; lane < 3; ++lane) {
-            uint256[] memory out = new uint256[](length);
-            for (uint256 i = 0; i < length; ++i) {
-                out[i] = (K.unwrap(row[i]) >> (80 * lane)) & Cubics.LANE;
-            }
-            uint256 at;
-            assembly ("memory-safe") {
-                at := add(out, 32)
-            }
-            o.lanes[lane] = at;
-        }
-    }
-
     /// @dev The shown row times all claims, batched and folded over the rows; adds the claims' values to the constant.
-    function _batched(Sizes memory z, Claims memory c, Opening memory o, K delta) private pure returns (K shown) {
-        K value = c.values[0];
-        for (uint256 i = 0; i < c.joint.length; ++i) {
-            if (K.unwrap(c.joint[i]) != 0) shown = _more(o, shown, i, c.joint[i]);
-        }
+    function _batched(Claims memory c, Opening memory o, K delta) private pure returns (K shown) {
+        shown = _placed(c, o);
         K weight = delta;
-        for (uint256 i = 0; i < c.eq.length; ++i) {
-            shown = _more(o, shown, c.offsets[1] + i, c.eq[i] * weight);
-        }
-        value = value + weight * c.values[1];
+        shown = shown + weight * _run(o, c.offsets[1], c.eq);
+        K value = c.values[0] + weight * c.values[1];
+        _cut(c, o);
+        uint256 climbed;
         for (uint256 i = 0; i < c.count; ++i) {
             weight = weight * delta;
+            K part;
+            uint256 base = c.points[i];
+            (uint256 from, uint256 to) = (c.offsets[c.segments[i]], c.offsets[c.segments[i] + 1]);
+            if (from / o.width == to / o.width) {
+                part = Ladders.climb(o.rowAt + 64 * (from % o.width), to - from, base, Cubics.ZERO);
+                part = part * o.rowWeights[from / o.width];
+            } else {
+                if (climbed != base) _climb(o, base);
+                climbed = base;
+                part = _powers(o, c.segments[i], from, to, base);
+            }
             value = Cubics.normal(value + weight * c.evaluations[i]);
-            uint256 segment = c.segments[i];
-            K part = _powers(o, c.offsets[segment], c.offsets[segment + 1], c.points[i]);
             shown = Cubics.normal(shown + weight * part);
         }
         weight = weight * delta;
-        value = value + weight * c.outsideValue;
-        for (uint256 i = c.offsets[3]; i < c.offsets[4]; ++i) {
-            shown = _more(o, shown, i, weight);
-            weight = weight * c.outside;
+        K[] memory outside = new K[](c.offsets[4] - c.offsets[3]);
+        K power = Cubics.ONE;
+        for (uint256 i = 0; i < outside.length; ++i) {
+            outside[i] = power;
+            power = power * c.outside;
         }
-        o.constants = Cubics.normal(o.constants + o.carry * value);
-        z;
+        shown = Cubics.normal(shown + weight * _run(o, c.offsets[3], outside));
+        o.constants = Cubics.normal(o.constants + o.carry * (value + weight * c.outsideValue));
     }
 
-    function _more(Opening memory o, K sum, uint256 element, K factor) private pure returns (K) {
-        return Cubics.normal(sum + o.rowWeights[element / o.width] * factor * o.row[element % o.width]);
-    }
-
-    /// @dev Sum over rows and columns of weight[row] * base^(element - begin) * shown[column], within bounds.
-    function _powers(Opening memory o, uint256 begin_, uint256 end, uint256 base) private pure returns (K result) {
-        uint256[4] memory cuts = [0, begin_ % o.width, end % o.width, o.width];
-        if (cuts[1] > cuts[2]) (cuts[1], cuts[2]) = (cuts[2], cuts[1]);
-        uint256 step = Cubics.basePower(base, o.width);
-        for (uint256 i = 0; i < 3; ++i) {
-            if (cuts[i] == cuts[i + 1]) continue;
-            uint256 first = begin_ / o.width + (cuts[i] < begin_ % o.width ? 1 : 0);
-            uint256 last = end / o.width + (cuts[i] < end % o.width ? 1 : 0);
-            if (first >= last) continue;
-            // base^(first * width + cut - begin), which is not negative
-            uint256 power = Cubics.basePower(base, first * o.width + cuts[i] - begin_);
-            K factor = Cubics.ZERO;
-            for (uint256 row = first; row < last; ++row) {
-                factor = factor + Cubics.scale(o.rowWeights[row], power);
-                power = mulmod(power, step, Cubics.P);
+    /// @dev The first claim's factors times the hub.
+    function _placed(Claims memory c, Opening memory o) private pure returns (K sum) {
+        K inRow;
+        uint256 row;
+        for (uint256 i = 0; i < c.placed; ++i) {
+            uint256 element = c.places[i];
+            if (element / o.width != row) {
+                sum = Cubics.normal(sum + inRow * o.rowWeights[row]);
+                (inRow, row) = (Cubics.ZERO, element / o.width);
             }
-            result = result + factor * _ladder(o, base, cuts[i], cuts[i + 1]);
+            inRow = Cubics.normal(inRow + c.joint[i] * o.row[element % o.width]);
         }
-        result = Cubics.normal(result);
+        sum = Cubics.normal(sum + inRow * o.rowWeights[row]);
     }
 
-    /// @dev Sum of base^(i - from) * shown[i] over from <= i < to.
-    function _ladder(Opening memory o, uint256 base, uint256 from, uint256 to) private pure returns (K sum) {
-        uint256[3] memory lanes = o.lanes;
+    /// @dev Factors times consecutive elements of the hub.
+    function _run(Opening memory o, uint256 begin_, K[] memory factors) private pure returns (K sum) {
+        uint256 width = o.width;
+        for (uint256 i = 0; i < factors.length;) {
+            uint256 column = (begin_ + i) % width;
+            uint256 count = width - column;
+            if (count > factors.length - i) count = factors.length - i;
+            sum = Cubics.normal(sum + o.rowWeights[(begin_ + i) / width] * _inner(factors, i, o.row, column, count));
+            i += count;
+        }
+    }
+
+    /// @dev Sum of a[i + k] * b[j + k] over k < count.
+    function _inner(K[] memory a, uint256 i, K[] memory b, uint256 j, uint256 count) private pure returns (K sum) {
+        unchecked {
+            // both are read within their lengths: `_run` cuts the run where either ends
+            for (uint256 k = 0; k < count; ++k) {
+                K left;
+                K right;
+                assembly ("memory-safe") {
+                    left := mload(add(a, shl(5, add(add(i, k), 1))))
+                    right := mload(add(b, shl(5, add(add(j, k), 1))))
+                }
+                sum = sum + left * right;
+                if (k & 0xFFF == 0xFFF) sum = Cubics.normal(sum);
+            }
+            return Cubics.normal(sum);
+        }
+    }
+
+    /// @dev Columns at which a segment begins or ends.
+    function _cut(Claims memory c, Opening memory o) private pure {
+        uint256[] memory cuts = new uint256[](7);
+        cuts[1] = o.width;
+        uint256 have = 2;
+        for (uint256 i = 0; i < 5; ++i) {
+            uint256 column = c.offsets[i] % o.width;
+            uint256 place = 0;
+            while (cuts[place] < column) ++place;
+            if (cuts[place] == column) continue;
+            for (uint256 k = have; k > place; --k) {
+                cuts[k] = cuts[k - 1];
+            }
+            cuts[place] = column;
+            ++have;
+        }
         assembly ("memory-safe") {
-            let p := 0xFFFFFFFF00000001
-            let at0 := add(mload(lanes), mul(32, from))
-            let at1 := add(mload(add(lanes, 32)), mul(32, from))
-            let at2 := add(mload(add(lanes, 64)), mul(32, from))
-            let end := add(mload(lanes), mul(32, to))
-            let s0 := 0
-            let s1 := 0
-            let s2 := 0
-            for { let power := 1 } lt(at0, end) { power := mulmod(power, base, p) } {
-                s0 := add(s0, mul(mload(at0), power))
-                s1 := add(s1, mul(mload(at1), power))
-                s2 := add(s2, mul(mload(at2), power))
-                at0 := add(at0, 32)
-                at1 := add(at1, 32)
-                at2 := add(at2, 32)
-            }
-            sum := or(mod(s0, p), or(shl(80, mod(s1, p)), shl(160, mod(s2, p))))
+            mstore(cuts, have)
         }
+        for (uint256 i = 0; i < 5; ++i) {
+            while (cuts[o.places[i]] < c.offsets[i] % o.width) ++o.places[i];
+        }
+        o.cuts = cuts;
+        o.ladder = new K[](have);
+    }
+
+    /// @dev The shown row times the powers of a point, from each cut on.
+    function _climb(Opening memory o, uint256 base) private pure {
+        for (uint256 i = o.cuts.length - 1; i != 0; --i) {
+            uint256 from = o.cuts[i - 1];
+            o.ladder[i - 1] = Ladders.climb(o.rowAt + 64 * from, o.cuts[i] - from, base, o.ladder[i]);
+        }
+    }
+
+    /// @dev Sum of base^(element - from) * weight[row] * shown[column] over a segment of more than one row: its first
+    /// row from its column on, the others whole, without what the last one has from the segment's end on.
+    function _powers(Opening memory o, uint256 segment, uint256 from, uint256 to, uint256 base)
+        private
+        pure
+        returns (K result)
+    {
+        uint256 first = from / o.width;
+        uint256 last = to / o.width;
+        bool whole = to % o.width == 0;
+        uint256 step = Cubics.basePower(base, o.width);
+        uint256 others = whole ? last - first - 1 : last - first;
+        K rows = Ladders.climb(o.weightsAt + 64 * (first + 1), others, step, Cubics.ZERO);
+        rows = Cubics.scale(rows, Cubics.basePower(base, o.width - from % o.width));
+        result = Cubics.fuse(rows, o.ladder[0], o.rowWeights[first], o.ladder[o.places[segment]]);
+        if (whole) return result;
+        K beyond = o.rowWeights[last] * o.ladder[o.places[segment + 1]];
+        result = Cubics.minus(result, Cubics.scale(beyond, Cubics.basePower(base, to - from)));
     }
 
     /// @dev The shown rows are the committed ones, folded.
@@ -280,20 +324,16 @@ library HubOpening {
         uint256[] memory at = s.positions(z.hubQueries, z.hubLogDomain);
         uint256 from = s.columns(root, at, z.hubLogDomain, 3 * (o.rows + 3));
         uint256 generator = Cubics.rootOfUnity(z.hubLogDomain);
+        uint256 weights = Ladders.spread(o.rowWeights);
         for (uint256 i = 0; i < at.length; ++i) {
-            K[] memory column = ProofStream.decode(from + i * (24 * (o.rows + 3) + 16), o.rows + 3);
-            K folded = Cubics.ZERO;
-            for (uint256 k = 0; k < o.rows; ++k) {
-                folded = folded + o.rowWeights[k] * column[k];
-            }
+            K folded = Ladders.dotElements(weights, from, o.rows);
+            K[] memory masks = ProofStream.decode(from + 24 * o.rows, 3);
             uint256 base = Cubics.basePower(generator, at[i]);
-            K shown = _ladder(o, base, 0, o.row.length);
-            if (!Cubics.same(shown, column[o.rows] + o.mask * folded)) revert BadOpening();
-            K pads = Cubics.ZERO;
-            for (uint256 k = o.pads.length; k != 0; --k) {
-                pads = Cubics.normal(Cubics.scale(pads, base) + o.pads[k - 1]);
-            }
-            if (!Cubics.same(pads, column[o.rows + 2] + o.mask * column[o.rows + 1])) revert BadOpening();
+            K shown = Ladders.climb(o.rowAt, o.length, base, Cubics.ZERO);
+            if (!Cubics.same(shown, masks[0] + o.mask * folded)) revert BadOpening();
+            K pads = Ladders.climb(o.rowAt + 64 * o.length, o.padLength, base, Cubics.ZERO);
+            if (!Cubics.same(pads, masks[2] + o.mask * masks[1])) revert BadOpening();
+            from += 24 * (o.rows + 3) + 16;
         }
     }
 }

@@ -35,17 +35,24 @@ library ProofStream {
 
     /// @notice Absorb bytes of memory.
     function absorb(Stream memory s, uint256 tag, bytes memory data) internal pure {
+        uint256 mark = _mark();
         s.state = sha256(abi.encodePacked(s.state, uint8(0), uint8(tag), uint64(data.length), data));
+        _release(mark);
     }
 
     /// @notice Read and absorb the next bytes.
     function take(Stream memory s, uint256 tag, uint256 count) internal pure returns (uint256 at) {
         at = skip(s, count);
-        bytes memory data = new bytes(count);
+        uint256 mark = _mark();
+        bytes memory message = new bytes(42 + count);
         assembly ("memory-safe") {
-            calldatacopy(add(data, 32), at, count)
+            // state | 0 | tag | length | data
+            mstore(add(message, 32), mload(add(s, 64)))
+            mstore(add(message, 64), or(shl(240, tag), shl(176, count)))
+            calldatacopy(add(message, 74), at, count)
         }
-        absorb(s, tag, data);
+        s.state = sha256(message);
+        _release(mark);
     }
 
     /// @notice Pass over the next bytes.
@@ -92,14 +99,14 @@ library ProofStream {
     }
 
     /// @notice A random element.
-    function challenge(Stream memory s) internal pure returns (K) {
-        bytes32 state = sha256(abi.encodePacked(s.state, uint8(1)));
-        s.state = state;
-        uint256 word = uint256(state);
-        uint256 c0 = (word >> 192) % Cubics.P;
-        uint256 c1 = ((word >> 128) & type(uint64).max) % Cubics.P;
-        uint256 c2 = ((word >> 64) & type(uint64).max) % Cubics.P;
-        return K.wrap(c0 | (c1 << 80) | (c2 << 160));
+    function challenge(Stream memory s) internal pure returns (K c) {
+        uint256 p = Cubics.P;
+        uint256 word = _squeeze(s);
+        assembly ("memory-safe") {
+            let low := 0xFFFFFFFFFFFFFFFF
+            c := or(mod(shr(192, word), p), shl(80, mod(and(shr(128, word), low), p)))
+            c := or(c, shl(160, mod(and(shr(64, word), low), p)))
+        }
     }
 
     /// @notice Whether the next eight bytes do the work.
@@ -119,12 +126,10 @@ library ProofStream {
         uint256 mask = (1 << log) - 1;
         uint256 have;
         for (uint256 drawn = 0; drawn < count;) {
-            bytes32 state = sha256(abi.encodePacked(s.state, uint8(1)));
-            s.state = state;
+            uint256 state = _squeeze(s);
             for (uint256 i = 0; i < 8 && drawn < count; ++i) {
-                uint256 position = (uint256(state) >> (224 - 32 * i)) & mask;
                 ++drawn;
-                have = _insert(sorted, have, position);
+                have = _insert(sorted, have, (state >> (224 - 32 * i)) & mask);
             }
         }
         assembly ("memory-safe") {
@@ -142,30 +147,43 @@ library ProofStream {
         uint256 count = known.length;
         uint256 size = 8 * height;
         at = skip(s, count * (size + 16));
-        bytes32[] memory level = new bytes32[](count);
-        uint256[] memory places = new uint256[](count);
-        bytes memory buffer = new bytes(size + 17);
+        uint256[] memory level = new uint256[](count);
         bool good = true;
         for (uint256 i = 0; i < count; ++i) {
-            places[i] = known[i];
-            bytes32 digest;
             uint256 from = at + i * (size + 16);
-            uint256 p = Cubics.P;
+            good = canonical(from, height) && good;
+            uint256 place = known[i];
             assembly ("memory-safe") {
-                let data := add(buffer, 32)
-                mstore8(data, 0)
-                calldatacopy(add(data, 1), add(from, size), 16)
-                calldatacopy(add(data, 17), from, size)
-                for { let k := 0 } lt(k, size) { k := add(k, 8) } {
-                    good := and(good, lt(shr(192, calldataload(add(from, k))), p))
-                }
-                pop(staticcall(gas(), 2, data, add(size, 17), 0, 32))
-                digest := mload(0)
+                // 0 | salt | column
+                let buffer := mload(0x40)
+                mstore8(buffer, 0)
+                calldatacopy(add(buffer, 1), add(from, size), 16)
+                calldatacopy(add(buffer, 17), from, size)
+                if iszero(staticcall(gas(), 2, buffer, add(size, 17), 0, 32)) { revert(0, 0) }
+                // the first 27 bytes, and where it belongs in the last five
+                mstore(add(add(level, 32), shl(5, i)), or(and(mload(0), not(0xFFFFFFFFFF)), place))
             }
-            level[i] = digest;
         }
         if (!good) revert BadEncoding();
-        if (_fold(s, level, places, log) != expected) revert BadColumn();
+        if (_fold(s, level, log) != expected) revert BadColumn();
+    }
+
+    /// @notice Whether numbers of eight bytes in the call data are all below the prime.
+    function canonical(uint256 at, uint256 count) internal pure returns (bool good) {
+        assembly ("memory-safe") {
+            // n >= p exactly if n + 2^32 - 1 does not fit 64 bits; four numbers at a time, every second one in its place
+            let even := 0x0000000000000000FFFFFFFFFFFFFFFF0000000000000000FFFFFFFFFFFFFFFF
+            let more := 0x000000000000000000000000FFFFFFFF000000000000000000000000FFFFFFFF
+            let carry := 0
+            for { let end := add(at, shl(3, count)) } lt(at, end) { at := add(at, 32) } {
+                let word := calldataload(at)
+                let left := sub(end, at)
+                if lt(left, 32) { word := shr(sub(256, shl(3, left)), word) }
+                carry := or(carry, add(and(word, even), more))
+                carry := or(carry, add(and(shr(64, word), even), more))
+            }
+            good := iszero(and(carry, not(even)))
+        }
     }
 
     /// @notice Refuse bytes after the end.
@@ -173,59 +191,91 @@ library ProofStream {
         if (s.at != s.end) revert BadEncoding();
     }
 
-    function _insert(uint256[] memory sorted, uint256 have, uint256 position) private pure returns (uint256) {
-        uint256 place = have;
-        while (place != 0 && sorted[place - 1] >= position) {
-            if (sorted[place - 1] == position) return have;
-            --place;
-        }
-        for (uint256 i = have; i > place; --i) {
-            sorted[i] = sorted[i - 1];
-        }
-        sorted[place] = position;
-        return have + 1;
+    function _squeeze(Stream memory s) private pure returns (uint256) {
+        uint256 mark = _mark();
+        s.state = sha256(abi.encodePacked(s.state, uint8(1)));
+        _release(mark);
+        return uint256(s.state);
     }
 
-    function _fold(Stream memory s, bytes32[] memory level, uint256[] memory places, uint256 log)
-        private
-        view
-        returns (bytes32)
-    {
-        uint256 count = level.length;
-        bytes memory buffer = new bytes(65);
-        buffer[0] = 0x01;
-        for (uint256 height = 0; height < log; ++height) {
-            uint256 kept = 0;
-            for (uint256 i = 0; i < count;) {
-                uint256 place = places[i];
-                bytes32 other;
-                uint256 step = 1;
-                if (place & 1 == 0 && i + 1 < count && places[i + 1] == place + 1) {
-                    other = level[i + 1];
-                    step = 2;
-                } else {
-                    uint256 at = skip(s, NODE_BYTES);
-                    assembly ("memory-safe") {
-                        other := calldataload(at)
-                    }
-                }
-                bytes32 mine = level[i];
-                (bytes32 left, bytes32 right) = place & 1 == 0 ? (mine, other) : (other, mine);
-                bytes32 digest;
-                assembly ("memory-safe") {
-                    let data := add(buffer, 32)
-                    mstore(add(data, 1), left)
-                    mstore(add(data, 28), right)
-                    pop(staticcall(gas(), 2, data, 55, 0, 32))
-                    digest := mload(0)
-                }
-                level[kept] = digest;
-                places[kept] = place >> 1;
-                ++kept;
-                i += step;
-            }
-            count = kept;
+    /// @dev Where memory is free.
+    function _mark() private pure returns (uint256 mark) {
+        assembly ("memory-safe") {
+            mark := mload(0x40)
         }
-        return level[0];
+    }
+
+    /// @dev Take memory back that nothing refers to any more: what is hashed is as long as the proof, and memory gets
+    /// dearer the more of it there is.
+    function _release(uint256 mark) private pure {
+        assembly ("memory-safe") {
+            mstore(0x40, mark)
+        }
+    }
+
+    function _insert(uint256[] memory sorted, uint256 have, uint256 position) private pure returns (uint256 now_) {
+        assembly ("memory-safe") {
+            now_ := have
+            let first := add(sorted, 32)
+            let place := add(first, shl(5, have))
+            for {} gt(place, first) { place := sub(place, 32) } {
+                if iszero(gt(mload(sub(place, 32)), position)) { break }
+            }
+            // not greater than the position: equal, or the last that is less
+            let known := 0
+            if gt(place, first) { known := eq(mload(sub(place, 32)), position) }
+            if iszero(known) {
+                mcopy(add(place, 32), place, sub(add(first, shl(5, have)), place))
+                mstore(place, position)
+                now_ := add(have, 1)
+            }
+        }
+    }
+
+    /// @dev From digests of leaves, each with its place in the last five bytes, to the root.
+    function _fold(Stream memory s, uint256[] memory level, uint256 log) private view returns (bytes32 digest) {
+        uint256 at = s.at;
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            mstore8(buffer, 1)
+            let left := add(buffer, 1)
+            let right := add(buffer, 28)
+            let first := add(level, 32)
+            let end := add(first, shl(5, mload(level)))
+            for {} log { log := sub(log, 1) } {
+                let to := first
+                for { let from := first } lt(from, end) {} {
+                    let mine := mload(from)
+                    from := add(from, 32)
+                    switch and(mine, 1)
+                    case 1 {
+                        mstore(left, calldataload(at))
+                        mstore(right, mine)
+                        at := add(at, 27)
+                    }
+                    default {
+                        // the sibling is the next one, or comes with the proof
+                        let other := mload(from)
+                        mstore(left, mine)
+                        switch and(lt(from, end), eq(and(other, 0xFFFFFFFFFF), add(and(mine, 0xFFFFFFFFFF), 1)))
+                        case 1 {
+                            mstore(right, other)
+                            from := add(from, 32)
+                        }
+                        default {
+                            mstore(right, calldataload(at))
+                            at := add(at, 27)
+                        }
+                    }
+                    if iszero(staticcall(gas(), 2, buffer, 55, 0, 32)) { revert(0, 0) }
+                    digest := mload(0)
+                    mstore(to, or(and(digest, not(0xFFFFFFFFFF)), shr(1, and(mine, 0xFFFFFFFFFF))))
+                    to := add(to, 32)
+                }
+                end := to
+            }
+        }
+        if (at > s.end) revert BadEncoding();
+        s.at = at;
     }
 }

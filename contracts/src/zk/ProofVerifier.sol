@@ -5,6 +5,7 @@ import {Challenges, ConstraintEvaluator, Evaluated} from "./ConstraintEvaluator.
 import {Cubics, K} from "./Cubic.sol";
 import {Evaluation} from "./Evaluation.sol";
 import {Claims, HubOpening} from "./HubOpening.sol";
+import {Ladders} from "./Ladders.sol";
 import {ProofStream, Stream} from "./ProofStream.sol";
 import {RelationReader, Shape} from "./RelationReader.sol";
 import {Sizes, Soundness} from "./Soundness.sol";
@@ -95,16 +96,32 @@ contract ProofVerifier {
         pure
         returns (bytes memory)
     {
-        bytes memory publics = abi.encodePacked(uint32(s.publicCount));
-        for (uint256 i = 0; i < c.publics.length; ++i) {
-            if (c.publics[i] != int64(c.publics[i])) revert BadProof();
-            publics = abi.encodePacked(publics, int64(c.publics[i]));
-        }
+        bytes memory publics = _numbers(c.publics);
         bytes memory names = abi.encodePacked(c.chainId, c.market, c.order, c.model, c.version, sha256(relation));
         bytes memory commitments = abi.encodePacked(
             s.weightRows == 0 ? bytes1(0) : bytes1(0x01), c.weightsRoot, bytes1(0x01), c.inputRoot, c.inputOutside
         );
         return abi.encodePacked(names, c.parameters, commitments, publics);
+    }
+
+    /// @dev Their count in four bytes, and eight bytes for each.
+    function _numbers(int256[] calldata values) private pure returns (bytes memory encoded) {
+        uint256 count = values.length;
+        // a word more than is used, because numbers are written as words, each over the last one's end
+        encoded = new bytes(36 + 8 * count);
+        assembly ("memory-safe") {
+            mstore(add(encoded, 32), shl(224, count))
+        }
+        for (uint256 i = 0; i < count; ++i) {
+            int256 value = values[i];
+            if (value != int64(value)) revert BadProof();
+            assembly ("memory-safe") {
+                mstore(add(add(encoded, 36), shl(3, i)), shl(192, value))
+            }
+        }
+        assembly ("memory-safe") {
+            mstore(encoded, add(4, shl(3, count)))
+        }
     }
 
     // -- sumchecks ---------------------------------------------------------------------------------------------------
@@ -243,8 +260,9 @@ contract ProofVerifier {
             uint256 height = r.shape.weightRows;
             uint256 from = s.columns(claimed.weightsRoot, weightsAt, z.weightLogDomain, height);
             uint256 root = Cubics.rootOfUnity(z.weightLogDomain);
+            uint256 factors = Ladders.spread(e.rows);
             for (uint256 i = 0; i < weightsAt.length; ++i) {
-                K value = HubOpening.dot(e.rows, from + i * (8 * height + 16), height, 8);
+                K value = Ladders.dotNumbers(factors, from + i * (8 * height + 16), height);
                 HubOpening.claim(claims, 0, Cubics.basePower(root, weightsAt[i]), value);
             }
         }
@@ -255,24 +273,17 @@ contract ProofVerifier {
         Sizes memory z = r.sizes;
         uint256 split = r.shape.logRows - z.logWidth;
         K[] memory factors = Evaluation.table(r.rounds.point, 0, split);
-        K[] memory mixed = new K[](factors.length);
-        K[] memory squared = new K[](factors.length);
-        for (uint256 i = 0; i < factors.length; ++i) {
-            mixed[i] = factors[i] * r.mu;
-            squared[i] = mixed[i] * r.mu;
-        }
+        (uint256 plainAt, uint256 mixedAt, uint256 squaredAt) = _mixed(factors, r.mu);
         uint256 cells = r.stream.columns(r.witnessRoot, at, z.logDomain, 2 * z.blocks + 3);
         uint256 inverses = r.stream.columns(r.inverseRoot, at, z.logDomain, 3 * z.inverseBlocks);
         uint256 root = Cubics.rootOfUnity(z.logDomain);
         for (uint256 i = 0; i < at.length; ++i) {
             uint256 from = cells + i * (16 * z.blocks + 40);
             uint256 base = Cubics.basePower(root, at[i]);
-            K value = HubOpening.dot(factors, from, z.blocks, 8);
-            value = value + HubOpening.dot(mixed, from + 8 * z.blocks, z.blocks, 8);
-            K[] memory h = ProofStream.decode(inverses + i * (24 * z.inverseBlocks + 16), z.inverseBlocks);
-            for (uint256 k = 0; k < h.length; ++k) {
-                value = value + h[k] * squared[k];
-            }
+            K value = Ladders.dotNumbers(plainAt, from, z.blocks);
+            value = value + Ladders.dotNumbers(mixedAt, from + 8 * z.blocks, z.blocks);
+            uint256 inverse = inverses + i * (24 * z.inverseBlocks + 16);
+            value = value + Ladders.dotElements(squaredAt, inverse, z.inverseBlocks);
             HubOpening.claim(claims, 1, base, Cubics.normal(value));
             HubOpening.claim(claims, 2, base, ProofStream.decode(from + 16 * z.blocks, 1)[0]);
         }
@@ -281,6 +292,19 @@ contract ProofVerifier {
         claims.eq = eq;
         K shown = r.values[0] + r.mu * r.values[1] + r.mu * r.mu * r.values[2];
         claims.values[1] = Cubics.normal(shown);
+    }
+
+    /// @dev Factors, and the same times mu and mu squared, spread.
+    function _mixed(K[] memory factors, K mu) private pure returns (uint256 plain, uint256 mixed, uint256 squared) {
+        plain = Ladders.spread(factors);
+        for (uint256 i = 0; i < factors.length; ++i) {
+            factors[i] = factors[i] * mu;
+        }
+        mixed = Ladders.spread(factors);
+        for (uint256 i = 0; i < factors.length; ++i) {
+            factors[i] = factors[i] * mu;
+        }
+        squared = Ladders.spread(factors);
     }
 
     function _input(Run memory r, Claims memory claims, Claimed calldata claimed, uint256[] memory at) private view {
