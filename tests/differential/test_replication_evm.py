@@ -23,6 +23,8 @@ from concordat.chain.deployment import read
 from concordat.chain.headers import block_header
 from concordat.chain.rpc import quantity
 from concordat.chain.translate import call_for, error_for, event_of
+from concordat.client.indexing import ChainIndexer
+from concordat.client.search import Search
 from concordat.graph.judge import GraphJudge
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import ProtocolError
@@ -37,6 +39,8 @@ from concordat.protocol.refusals import REPLICATION_REFUSALS
 from concordat.protocol.state import Call, Rules, WorldState
 from concordat.protocol.tables import Table
 from concordat.protocol.transition import apply_message
+from concordat.storage.index.chain_index import ChainIndex
+from concordat.storage.index.happening import MemberStatus, PanelStatus
 from concordat.testing.panels import PanelTalk
 from concordat.testing.stage import Actor, Venue
 from concordat.testing.tiny import TinyModel
@@ -222,3 +226,32 @@ def test_replication_on_chain_answers_any_conversation_as_the_rules_do(lockstep)
         assert {kind for kind, refused in reached if not refused} >= set(get_args(PanelMessage))
         missed = REPLICATION_REFUSALS - {refused for _, refused in reached}
         assert missed <= {"PoolFull", "BadHeader"}, reached
+
+
+def test_index_of_replication_on_chain_is_the_rules_state(lockstep):
+    lockstep.begin()
+    rules, dice = lockstep.rules, Random(SEED)
+    venue = Venue(domain=rules.domain, token_domain=rules.token_domain, vault=rules.vault)
+    talk = PanelTalk(lockstep, venue, MODEL, ACTORS)
+    for _ in range(2 * LENGTH):
+        step = talk.propose(dice)
+        if isinstance(step.message, DrawPanel):
+            let_blocks_pass(lockstep, step, dice)
+        lockstep.tell(step)
+    index = ChainIndex(None, rules.domain, start=lockstep.deployment.block)
+    search, world = Search(lambda: ChainIndexer(lockstep, index)), lockstep.world
+    members = {entry.replica: entry for entry in search.members(limit=1_000).items}
+    there = {who for who, entry in members.items() if entry.status is not MemberStatus.GONE}
+    assert there == set(world.pool.members)
+    assert {who: members[who].tickets for who in there} == {w: m.tickets for w, m in world.pool.members.items()}
+    panels = {entry.order: entry.status is PanelStatus.CLOSED for entry in search.panels(limit=1_000).items}
+    assert panels == {key: panel.closed for key, panel in world.panels.items()}
+    seats = {(entry.order, entry.replica): entry.status for entry in search.seats(limit=1_000).items}
+    assert seats == {key: seat.state for key, seat in world.seats.items()}
+    assert len(seats) > 3
+    (order, replica), status = next(iter(seats.items()))
+    assert replica in {entry.replica for entry in search.seats(order=order).items}
+    assert order in {entry.order for entry in search.seats(replica=replica, status=status).items}
+    digest = index.digest()
+    search.rebuild()
+    assert index.digest() == digest

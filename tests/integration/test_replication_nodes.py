@@ -18,7 +18,9 @@ from concordat.primitives.errors import OrderError, PolicyError
 from concordat.primitives.units import Amount, usd
 from concordat.protocol.evidence import EvidenceKind, Policy
 from concordat.protocol.ledger import BURN_ADDRESS
+from concordat.protocol.panel import Seat
 from concordat.protocol.panel_events import PanelClosed, PanelDrawn, ReplicaSlashed, SeatRevealed, SeatSettled
+from concordat.storage.index.happening import CreditKind, PanelStatus
 from concordat.testing.cheats import AgreesWithAnything, AlteredMiddle, AlteredOutput, Dissents, FallsSilent
 from concordat.testing.offers import ROW
 from concordat.testing.small import small_model
@@ -228,3 +230,21 @@ def test_replica_without_the_stake_cannot_join(market: EmbeddedMarket) -> None:
         market.add_replica("poor", tickets=60_000)
     assert caught.value.code == "InsufficientFree"
     assert market.network.wallet("poor").locked == Amount(0)
+
+
+# -- asked afterwards --------------------------------------------------------------------------------------------------
+
+
+def test_index_tells_who_was_drawn_and_what_he_earned(market: EmbeddedMarket) -> None:
+    market.add_provider("provider", TERMS)
+    fill(market)
+    order = place(market, TWO_OF_THREE)
+    order.wait("settled")
+    let_pass(market)
+    index = market.network.index
+    assert [(entry.order, entry.status) for entry in index.panels().items] == [(order.id, PanelStatus.CLOSED)]
+    seats = index.seats(order=order.id).items
+    assert [(entry.status, entry.paid, entry.fined) for entry in seats] == [(Seat.AGREED, 250_000, 0)] * 3
+    assert {entry.replica for entry in seats} == {entry.replica for entry in index.members().items}
+    fees = [entry for entry in index.credits(account=seats[0].replica).items if entry.kind is CreditKind.SEAT_FEE]
+    assert [entry.amount for entry in fees] == [250_000]

@@ -19,14 +19,22 @@ from concordat.primitives.encoding import checksum_address, from_hex, to_hex
 from concordat.primitives.errors import ChainError, InputError
 from concordat.primitives.units import OrderId, show_usd
 from concordat.storage.index.query import Page
-from concordat.storage.index.rows import AgentEntry, ArtifactEntry, CreditEntry, DisputeEntry
+from concordat.storage.index.rows import (
+    AgentEntry,
+    ArtifactEntry,
+    CreditEntry,
+    DisputeEntry,
+    MemberEntry,
+    PanelEntry,
+    SeatEntry,
+)
 
 __all__ = ["index"]
 
 REST_SECONDS = 1.0
 """Between two looks at the chain."""
 FILTERS = {"disputes": ("order", "account"), "artifacts": ("account",), "agents": ("account",)}
-FILTERS["credits"] = FILTERS["disputes"]
+FILTERS |= dict.fromkeys(("credits", "panels", "seats"), FILTERS["disputes"]) | {"members": ("account",)}
 """What each list can be narrowed by."""
 
 
@@ -129,13 +137,15 @@ def _look(network: Network, speaker: Speaker) -> None:
 
 @index.command("list")
 @click.argument("what", type=click.Choice(sorted(FILTERS)))
-@click.option("--order", help="Only those of this order (disputes, credits).")
-@click.option("--account", help="Only those of this account: who challenged, owns or was credited.")
+@click.option("--order", help="Only those of this order (disputes, credits, panels, seats).")
+@click.option(
+    "--account", help="Only those of this account: who challenged, owns, was credited, provides or was drawn."
+)
 @click.option("--limit", default=50, show_default=True, help="Most entries of a page, up to 1000.")
 @click.option("--after", help="Cursor that the page before gave.")
 @command_errors
 def list_(what: str, order: str | None, account: str | None, limit: int, after: str | None) -> None:
-    """Disputes, artifacts, agents or credits, newest first, page by page."""
+    """Disputes, artifacts, agents, credits, members of the pool of replicas, their panels and seats; newest first."""
     context = click.get_current_context()
     speaker = speaker_of(context)
     if order and "order" not in FILTERS[what]:
@@ -160,6 +170,12 @@ def _page(network: Network, what: str, order: str | None, account: str | None, *
         return search.disputes(order=wanted, challenger=who, **options)
     if what == "credits":
         return search.credits(order=wanted, account=who, **options)
+    if what == "panels":
+        return search.panels(order=wanted, provider=who, **options)
+    if what == "seats":
+        return search.seats(order=wanted, replica=who, **options)
+    if what == "members":
+        return search.members(replica=who, **options)
     return search.artifacts(owner=who, **options) if what == "artifacts" else search.agents(owner=who, **options)
 
 
@@ -203,7 +219,41 @@ def _credit(entry: CreditEntry) -> dict[str, Any]:
     }
 
 
+def _member(entry: MemberEntry) -> dict[str, Any]:
+    return {
+        "joined": show_time(entry.joined.time),
+        "replica": checksum_address(entry.replica),
+        "status": entry.status.name.lower(),
+        "tickets": entry.tickets,
+        "free": show_time(entry.free_at) if entry.free_at else "",
+    }
+
+
+def _panel(entry: PanelEntry) -> dict[str, Any]:
+    return {
+        "sealed": show_time(entry.sealed.time),
+        "order": to_hex(entry.order),
+        "status": entry.status.name.lower(),
+        "provider": checksum_address(entry.provider),
+        "fee": show_usd(entry.fee),
+    }
+
+
+def _seat(entry: SeatEntry) -> dict[str, Any]:
+    return {
+        "drawn": show_time(entry.drawn.time),
+        "order": to_hex(entry.order),
+        "replica": checksum_address(entry.replica),
+        "status": entry.status.name.lower(),
+        "paid": show_usd(entry.paid),
+        "fined": show_usd(entry.fined),
+    }
+
+
 _SHOWN: dict[type[Any], Any] = {
+    MemberEntry: _member,
+    PanelEntry: _panel,
+    SeatEntry: _seat,
     DisputeEntry: _dispute,
     ArtifactEntry: _artifact,
     AgentEntry: _agent,

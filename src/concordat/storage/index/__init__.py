@@ -1,4 +1,5 @@
-"""A searchable image of what the contracts said: orders, disputes, artifacts, agents and credits in tables.
+"""A searchable image of what the contracts said: orders, disputes, artifacts, agents,
+replicas and credits in tables.
 
 Everything in it follows from the chain's events and from nothing else: it can be thrown away and built anew from the
 first block at any time, with the same result to the last byte, however the reading was cut into pieces. Near the head

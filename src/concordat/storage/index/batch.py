@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from concordat.storage.index.tables import DATA, DISPUTE, UNDO
+from concordat.storage.index.tables import DATA, UNDO
 from concordat.storage.sql.schema import Database, Row, Table
 
 __all__ = ["Batch", "Fields", "undo_block"]
@@ -31,7 +31,7 @@ class Batch:
         self._rows: dict[tuple[str, Any], Fields | None] = {}
         self._stored: set[tuple[str, Any]] = set()
         self._changed: dict[str, dict[Any, None]] = {name: {} for name in DATA}
-        self._disputed: dict[bytes, list[int]] = {}
+        self._listed: dict[tuple[str, bytes], list[int]] = {}
         self._block = -1
         self._touched: set[tuple[str, Any]] = set()
         self._undo: list[tuple[int, str, str]] = []
@@ -67,16 +67,16 @@ class Batch:
         self._touch(table, key, None)
         self._rows[table.name, key] = row
 
-    def disputes(self, order: bytes) -> list[int]:
-        """Places of an order's disputes, oldest first."""
-        if order not in self._disputed:
-            query = f"SELECT {DISPUTE.listed} FROM dispute WHERE order_id = :order ORDER BY place"  # noqa: S608 (our own names)
+    def of_order(self, table: Table, order: bytes) -> list[int]:
+        """Places of an order's rows in a table whose key is the place, oldest first."""
+        if (table.name, order) not in self._listed:
+            query = f"SELECT {table.listed} FROM {table.name} WHERE order_id = :order ORDER BY place"  # noqa: S608 (our own names)
             rows = self._database.execute(query, {"order": order})
             for row in rows:
-                if (DISPUTE.name, row[0]) not in self._rows:
-                    self._keep(DISPUTE, row)
-            self._disputed[order] = [row[0] for row in rows]
-        return self._disputed[order]
+                if (table.name, row[0]) not in self._rows:
+                    self._keep(table, row)
+            self._listed[table.name, order] = [row[0] for row in rows]
+        return self._listed[table.name, order]
 
     def write(self) -> None:
         """Write everything back."""

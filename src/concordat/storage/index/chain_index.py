@@ -224,7 +224,7 @@ def _preload(batch: Batch, happenings: Iterable[Happening]) -> None:
     for happening in happenings:
         if (order := happening.values.get("order_id")) is not None:
             orders[order] = None
-        for role in ("account", "provider", "challenger"):
+        for role in ("account", "provider", "challenger", "replica"):
             if (account := happening.values.get(role)) is not None:
                 accounts[account] = None
     batch.preload(ORDER, orders)

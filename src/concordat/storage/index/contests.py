@@ -71,7 +71,7 @@ def _begin(batch: Batch, event: Happening, place: int, kind: DisputeKind, challe
         "opened_tx": event.transaction,
         **dict.fromkeys(("ended_place", "ended_time", "ended_tx")),
     }
-    batch.disputes(order).append(place)
+    batch.of_order(DISPUTE, order).append(place)
     batch.add(DISPUTE, row)
     return row
 
@@ -102,7 +102,7 @@ def _demand(batch: Batch, event: Happening, part: int) -> Fields:
 
 
 def _open(batch: Batch, event: Happening, kind: DisputeKind) -> list[Fields]:
-    rows = [batch.edit(DISPUTE, place) for place in batch.disputes(event.values["order_id"])]
+    rows = [batch.edit(DISPUTE, place) for place in batch.of_order(DISPUTE, event.values["order_id"])]
     return [row for row in rows if row and row["kind"] == kind and row["status"] == DisputeStatus.OPEN]
 
 

@@ -17,6 +17,7 @@ from concordat.storage.index.batch import Batch, Fields
 from concordat.storage.index.contests import CONTESTS
 from concordat.storage.index.happening import CreditKind, Happening, contradiction
 from concordat.storage.index.money import MOVEMENTS, credit
+from concordat.storage.index.panels import PANELS
 from concordat.storage.index.registries import REGISTRIES
 from concordat.storage.index.tables import ORDER
 
@@ -63,7 +64,7 @@ class Fold:
             self._batch.begin(happening.block)
             if (handler := self._handlers.get(happening.topic)) is not None:
                 handler(happening, place)
-            for others in (CONTESTS, MOVEMENTS, REGISTRIES):
+            for others in (CONTESTS, MOVEMENTS, PANELS, REGISTRIES):
                 if (function := others.get(happening.topic)) is not None:
                     function(self._batch, happening, place)
         return after, since

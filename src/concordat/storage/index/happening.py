@@ -13,7 +13,15 @@ from concordat.primitives.units import Bytes32, Timestamp
 from concordat.protocol.ledger import Placed
 from concordat.storage.index.tables import BLOCK_BITS, LOG_BITS, place_of
 
-__all__ = ["CreditKind", "DisputeKind", "DisputeStatus", "Happening", "contradiction"]
+__all__ = [
+    "CreditKind",
+    "DisputeKind",
+    "DisputeStatus",
+    "Happening",
+    "MemberStatus",
+    "PanelStatus",
+    "contradiction",
+]
 
 
 class DisputeKind(IntEnum):
@@ -65,6 +73,38 @@ class CreditKind(IntEnum):
     """What nobody gets."""
     DISPUTE_COST = 10
     """What a lost dispute costs its challenger, and what its respondent gets of it."""
+    SEAT_FEE = 11
+    """What a replica earns, out of what the provider advanced."""
+    SEAT_FINE = 12
+    """Ticket of a replica that fell silent or was overruled."""
+    PANEL_REST = 13
+    """What no seat earned, from the provider to the client."""
+    STAKE_SLASH = 14
+    """Stake of a replica that was convicted."""
+
+
+class MemberStatus(IntEnum):
+    """Where a member of the pool stands."""
+
+    IN = 0
+    """Can be drawn."""
+    LEAVING = 1
+    """Cannot, and the stake is still bound."""
+    GONE = 2
+    """The stake was given back."""
+
+
+class PanelStatus(IntEnum):
+    """Where a panel stands."""
+
+    SEALED = 0
+    """A result is fixed, and nobody drawn yet."""
+    DRAWN = 1
+    """Replicas were drawn and commit."""
+    REVEALING = 2
+    """The result is delivered; replicas reveal."""
+    CLOSED = 3
+    """What was left of the fees is given back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,9 @@ class Query:
         return {**self.equal, **{f"status{number}": status for number, status in enumerate(self.statuses)}}
 
 
-_TIMES = frozenset({"accepted_time", "opened_time", "registered_time", "time"})
+_TIMES = frozenset(
+    {"accepted_time", "drawn_time", "joined_time", "opened_time", "registered_time", "sealed_time", "time"}
+)
 _ENDLESS = 2**63 - 1
 
 

@@ -9,8 +9,20 @@ from typing import Any
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Seconds, Timestamp
 from concordat.protocol.artifact import ArtifactKind
 from concordat.protocol.order import Order, OrderStatus
-from concordat.storage.index.happening import CreditKind, DisputeKind, DisputeStatus
-from concordat.storage.index.tables import AGENT, ARTIFACT, CREDIT, DISPUTE, LOG_BITS, ORDER, PARTS
+from concordat.protocol.panel import Seat
+from concordat.storage.index.happening import CreditKind, DisputeKind, DisputeStatus, MemberStatus, PanelStatus
+from concordat.storage.index.tables import (
+    AGENT,
+    ARTIFACT,
+    CREDIT,
+    DISPUTE,
+    LOG_BITS,
+    MEMBER,
+    ORDER,
+    PANEL,
+    PARTS,
+    SEAT,
+)
 from concordat.storage.sql.schema import Row, Table
 
 __all__ = [
@@ -19,8 +31,11 @@ __all__ = [
     "CreditEntry",
     "DisputeEntry",
     "Indexed",
+    "MemberEntry",
     "Moment",
     "OrderEntry",
+    "PanelEntry",
+    "SeatEntry",
     "entry_of",
 ]
 
@@ -151,7 +166,73 @@ class CreditEntry:
     """When."""
 
 
-Indexed = OrderEntry | DisputeEntry | ArtifactEntry | AgentEntry | CreditEntry
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberEntry:
+    """A replica that is or was in the pool."""
+
+    replica: Address
+    """Who."""
+    status: MemberStatus
+    """How he stands."""
+    tickets: int
+    """His stake, in tickets."""
+    free_at: Timestamp | None
+    """First second at which his stake is free, once he leaves."""
+    joined: Moment
+    """When he joined, last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelEntry:
+    """The replicas of one order, as a whole."""
+
+    order: OrderId
+    """Which order."""
+    provider: Address
+    """Who sealed a result."""
+    status: PanelStatus
+    """How it stands."""
+    fee: Amount
+    """What one replica earns."""
+    draw_block: int
+    """Block whose random number draws."""
+    draw_by: Timestamp
+    """Last second to draw."""
+    commit_by: Timestamp | None
+    """Last second to commit, once drawn."""
+    reveal_by: Timestamp | None
+    """Last second to reveal, once delivered."""
+    sealed: Moment
+    """When the result was sealed."""
+    ended: Moment | None
+    """When what was left of the fees was given back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatEntry:
+    """One replica's part in one order."""
+
+    order: OrderId
+    """Which order."""
+    replica: Address
+    """Who was drawn."""
+    status: Seat
+    """What became of it."""
+    digest: Bytes32 | None
+    """What he committed to."""
+    trace_root: Bytes32 | None
+    """Root of his trace, once revealed."""
+    output_hash: Bytes32 | None
+    """Keccak-256 of his output, once revealed."""
+    paid: Amount
+    """What he earned."""
+    fined: Amount
+    """What he lost."""
+    drawn: Moment
+    """When."""
+
+
+Indexed = OrderEntry | DisputeEntry | ArtifactEntry | AgentEntry | CreditEntry | MemberEntry | PanelEntry | SeatEntry
 """Any of them."""
 
 
@@ -240,6 +321,45 @@ def _credit(row: Mapping[str, Any]) -> CreditEntry:
     )
 
 
+def _member(row: Mapping[str, Any]) -> MemberEntry:
+    return MemberEntry(
+        replica=row["id"],
+        status=MemberStatus(row["status"]),
+        tickets=row["tickets"],
+        free_at=row["free_at"],
+        joined=_moment(row["place"], row["joined_time"], row["joined_tx"]),
+    )
+
+
+def _panel(row: Mapping[str, Any]) -> PanelEntry:
+    return PanelEntry(
+        order=OrderId(row["id"]),
+        provider=row["provider"],
+        status=PanelStatus(row["status"]),
+        fee=Amount(int(row["fee"])),
+        draw_block=row["draw_block"],
+        draw_by=row["draw_by"],
+        commit_by=row["commit_by"],
+        reveal_by=row["reveal_by"],
+        sealed=_moment(row["place"], row["sealed_time"], row["sealed_tx"]),
+        ended=_perhaps(row, "ended"),
+    )
+
+
+def _seat(row: Mapping[str, Any]) -> SeatEntry:
+    return SeatEntry(
+        order=OrderId(row["order_id"]),
+        replica=row["replica"],
+        status=Seat(row["status"]),
+        digest=row["digest"],
+        trace_root=row["trace_root"],
+        output_hash=row["output_hash"],
+        paid=Amount(int(row["paid"])),
+        fined=Amount(int(row["fined"])),
+        drawn=_moment(row["place"] // PARTS, row["drawn_time"], row["drawn_tx"]),
+    )
+
+
 def _perhaps(row: Mapping[str, Any], name: str) -> Moment | None:
     place = row[f"{name}_place"]
     return None if place is None else _moment(place, row[f"{name}_time"], row[f"{name}_tx"])
@@ -256,4 +376,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Indexed]] = {
     ARTIFACT.name: _artifact,
     AGENT.name: _agent,
     CREDIT.name: _credit,
+    MEMBER.name: _member,
+    PANEL.name: _panel,
+    SEAT.name: _seat,
 }

@@ -12,9 +12,12 @@ __all__ = [
     "CREDIT",
     "DATA",
     "DISPUTE",
+    "MEMBER",
     "ORDER",
+    "PANEL",
     "PARTS",
     "SCHEMA",
+    "SEAT",
     "SEEN",
     "UNDO",
     "place_of",
@@ -25,7 +28,7 @@ LOG_BITS = 20
 BLOCK_BITS = 38
 """Blocks with larger numbers have no place."""
 PARTS = 16
-"""Most credits of one event: a credit's place is that many times its event's, and its number."""
+"""Most credits or seats of one event: their place is that many times the event's, and their number."""
 
 
 def place_of(block: int, index: int) -> int:
@@ -52,6 +55,15 @@ _COLUMNS = {
         registered_tx bytes""",
     "credit": """
         place number, account bytes, order_id bytes?, kind number, amount text, time number, tx bytes""",
+    "pool_member": """
+        id bytes, place number, status number, tickets number, free_at number?, joined_time number, joined_tx bytes""",
+    "panel": """
+        id bytes, place number, provider bytes, status number, fee text, draw_block number, draw_by number,
+        commit_by number?, reveal_by number?, sealed_time number, sealed_tx bytes,
+        ended_place number?, ended_time number?, ended_tx bytes?""",
+    "seat": """
+        place number, order_id bytes, replica bytes, status number, digest bytes?, trace_root bytes?,
+        output_hash bytes?, paid text, fined text, drawn_time number, drawn_tx bytes""",
     "account": "id bytes, total text, entries number",
     "undo": "seq number, block number, kind text, body text",
     "seen": "number number, hash bytes",
@@ -68,6 +80,9 @@ _INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "artifact": (("place",), ("owner", "place"), ("kind", "place")),
     "agent": (("place",), ("owner", "place")),
     "credit": (("account", "place"), ("order_id", "place")),
+    "pool_member": (("place",), ("status", "place")),
+    "panel": (("place",), ("provider", "place"), ("status", "place")),
+    "seat": (("order_id", "place"), ("replica", "place"), ("status", "place")),
     "undo": (("block",),),
 }
 
@@ -93,11 +108,17 @@ CREDIT = _table("credit")
 """Changes of balances in the vault."""
 ACCOUNT = _table("account")
 """Sum of each account's credits."""
+MEMBER = _table("pool_member")
+"""Replicas that are or were in the pool."""
+PANEL = _table("panel")
+"""Panels of replicas, from a sealed result to what is given back."""
+SEAT = _table("seat")
+"""Seats on them."""
 UNDO = _table("undo")
 """How rows were before blocks that may be taken back."""
 SEEN = _table("seen")
 """Hashes of the last blocks read."""
-DATA = {table.name: table for table in (ORDER, DISPUTE, ARTIFACT, AGENT, CREDIT, ACCOUNT)}
+DATA = {table.name: table for table in (ORDER, DISPUTE, ARTIFACT, AGENT, CREDIT, ACCOUNT, MEMBER, PANEL, SEAT)}
 """What the events said; the other tables are for going on and for going back."""
 
 
@@ -119,7 +140,7 @@ def index_statements(table: Table) -> list[str]:
 
 SCHEMA = Schema(
     name="index",
-    version=1,
+    version=2,
     statements=(
         *(statement for table in (*DATA.values(), UNDO, SEEN) for statement in _make(table)),
         "CREATE TABLE IF NOT EXISTS progress (name {text} PRIMARY KEY, value {text} NOT NULL)",
