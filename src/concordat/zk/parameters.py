@@ -14,6 +14,7 @@ from math import log2
 
 from concordat.primitives.errors import ModelError, VerificationError
 from concordat.zk.relation import MASK_ROWS, Relation
+from concordat.zk.wellformed import check_relation
 
 __all__ = [
     "BLOB_BYTES",
@@ -44,7 +45,7 @@ _BYTES_PER_MS = 10_000
 """Bytes of a proof that are worth as much as a millisecond of a core."""
 _BLOW_UP = (3, 4, 5)
 """Binary logarithms of the inverse rates of witness and hub that are tried."""
-_GRINDING = (12, 16)
+_GRINDING = (12, 16, 17)
 """Bits of work that are tried."""
 _KNOWN_INVERSES = (16, 18, 22, 26, 31)
 """Inverse rates of weights that contracts tell apart; they take audits as 1,100 or 1,600."""
@@ -200,14 +201,15 @@ def closeness(audits: int) -> float:
 
 
 def check(relation: Relation, parameters: Parameters) -> None:
-    """Refuse parameters that are worth too little or make no sense.
+    """Refuse parameters that are worth too little or make no sense, and relations that are none.
 
     Raises
     ------
     VerificationError
-        If fewer than 100 bits are provable, or a code has no room.
+        If fewer than 100 bits are provable, a code has no room, or the relation refers to what is not there.
     """
     p = parameters
+    check_relation(relation)
     if not all(0 <= n < 1 << 32 for n in astuple(p)):
         raise VerificationError("The parameters of the proof are not u32.", code="BadParameters")
     limits = (6 <= p.log_width <= 14, p.log_width < p.log_domain <= 20, 5 <= p.hub_log_width <= 14, p.grinding <= 24)
