@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from skl2onnx import to_onnx
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -37,6 +38,8 @@ class Network:
     """The file: one input, one output."""
     rows: Floats = field(repr=False)
     """Rows that the importer sees, and of which the first are proven."""
+    matrices: bytes | None = field(default=None, repr=False)
+    """The same trees as matrix products, for those who know no trees."""
     bits: int = 8
     """Width of the dense weights."""
 
@@ -172,7 +175,7 @@ def paths(tree: Any, columns: int) -> tuple[Floats, ...]:
 
 
 def trees(what: str, model: Any) -> Network:
-    """Trees as matrix products: a leaf is reached if every decision on its path is taken."""
+    """Trained trees, and as matrix products: a leaf is reached if every decision on its path is taken."""
     rows, classes = table()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -200,7 +203,9 @@ def trees(what: str, model: Any) -> Network:
         helper.make_node("Relu", ["spare"], ["reached"]),
         helper.make_node("MatMul", ["reached", "says"], ["output"]),
     ]
-    return Network(what=what, onnx=serialise(nodes, constants, [1, 30], 1), rows=rows)
+    exported = to_onnx(model, rows[:1], options={"zipmap": False}, target_opset={"": 17, "ai.onnx.ml": 3})
+    matrices = serialise(nodes, constants, [1, 30], 1)
+    return Network(what=what, onnx=exported.SerializeToString(), rows=rows, matrices=matrices)
 
 
 CASES: dict[str, Callable[[], Network]] = {

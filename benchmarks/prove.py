@@ -49,7 +49,7 @@ def prepare(network: Network, folder: Path, tolerance: Tolerance | None = None) 
     """Import a model and write the program and its inputs."""
     started = time.perf_counter()
     model = import_onnx(network.onnx, calibration=network.rows, bits=network.bits, tolerance=tolerance)
-    (folder / "network.onnx").write_bytes(network.onnx)
+    (folder / "network.onnx").write_bytes(network.matrices or network.onnx)
     (folder / "graph").write_bytes(model.graph.to_bytes())
     rows = [network.rows[i : i + 1] for i in range(PROVEN)]
     (folder / "words").write_bytes(b"".join(model.schema.pack(model.schema.encode(row)) for row in rows))

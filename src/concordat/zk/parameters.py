@@ -45,7 +45,7 @@ _BYTES_PER_MS = 10_000
 """Bytes of a proof that are worth as much as a millisecond of a core."""
 _BLOW_UP = (3, 4, 5)
 """Binary logarithms of the inverse rates of witness and hub that are tried."""
-_GRINDING = (12, 16, 17)
+_GRINDING = (12, 16)
 """Bits of work that are tried."""
 _KNOWN_INVERSES = (16, 18, 22, 26, 31)
 """Inverse rates of weights that contracts tell apart; they take audits as 1,100 or 1,600."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from concordat.graph.elements import Integers
 from concordat.primitives.errors import ModelError
+from concordat.zk.circuit.indices import compose, rows_from
 from concordat.zk.circuit.lookups import Looked, arrange
 from concordat.zk.field import P
 from concordat.zk.relation import (
@@ -83,9 +84,11 @@ class Value:
 
     def at(self, indices: npt.NDArray[np.int64]) -> Value:
         """The elements at some indices; `NOWHERE` gives zero and needs a value without a constant."""
+        if len(indices) == self.count and (indices == np.arange(self.count)).all():
+            return self
         if self.constant and (indices == NOWHERE).any():
             raise ModelError("A padded read of a value with an offset.", code="BadNode")
-        parts = tuple(replace(p, indices=_compose(p.indices, indices)) for p in self.parts)
+        parts = tuple(replace(p, indices=compose(p.indices, indices)) for p in self.parts)
         inner = self.fill
 
         def fill(run: Run) -> npt.NDArray[np.int64]:
@@ -102,12 +105,6 @@ class Value:
             if part.coefficient == 1 and part.indices is None and part.block.count == self.count:
                 return part.block
         return None
-
-
-def _compose(first: npt.NDArray[np.int64] | None, second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    if first is None:
-        return second
-    return np.where(second == NOWHERE, NOWHERE, first[np.where(second == NOWHERE, 0, second)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +174,8 @@ class Builder:
     """Matrix products."""
     functions: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
     """Numbers of function tables, by their entries."""
-    copied: list[tuple[Block, npt.NDArray[np.int64]]] = field(default_factory=list)
-    """Cells that equal weights."""
+    copied: dict[Block, npt.NDArray[np.int64]] = field(default_factory=dict)
+    """Weights that cells equal."""
 
     # -- cells -------------------------------------------------------------------------------------------------------
 
@@ -236,7 +233,8 @@ class Builder:
     def row_of(self, x: Value, y: Value) -> Block:
         """Both values side by side, for their product; gives one of the two blocks.
 
-        Cells that are looked up and have a row for themselves take the other value into it.
+        Cells that are looked up and have a row for themselves take the other value into it; other cells move there if
+        they are exactly a value's, and are copied if not.
         """
         mine, other = self._free(x), self._free(y)
         if mine is not None and other is not None and mine is not other:
@@ -247,18 +245,21 @@ class Builder:
         if mine is not None or other is not None:
             (one, value) = (mine, y) if mine is not None else (other, x)
             assert one is not None
-            one.b = self._equal_block(value)
+            one.b = self._seat(value)
             del self.alone[one.a]
             return one.a
-        pair = self._equal_block(x), self._equal_block(y)
+        pair = self._seat(x), self._seat(y)
         self.rows.append(pair)
         return pair[0]
 
     def _free(self, value: Value) -> Looked | None:
         return None if value.bare is None else self.alone.get(value.bare)
 
-    def _equal_block(self, value: Value) -> Block:
-        """A block without a place that holds a value's elements."""
+    def _seat(self, value: Value) -> Block:
+        """A block that holds a value's elements and is in no row yet."""
+        if value.bare in self.singles:
+            self.singles.remove(value.bare)
+            return value.bare
         block = Block(value.count, value.fill)
         self.equal(Value(value.count, (Part(1, block),), 0, value.fill), value)
         return block
@@ -266,7 +267,7 @@ class Builder:
     def copy(self, weights: npt.NDArray[np.int64]) -> Value:
         """Cells that equal weights of the model; one set for the whole batch."""
         value = self.cells(len(weights), lambda run: weights)
-        self.copied.append((value.parts[0].block, weights))
+        self.copied[value.parts[0].block] = weights
         return value
 
     # -- constraints -------------------------------------------------------------------------------------------------
@@ -322,7 +323,7 @@ class Builder:
         lookups, lookup_rows = arrange(self.looked)
         needed = {look.table_a for look in lookups}
         needed |= {look.table_b for look in lookups if look.kind is LookupKind.PAIR}
-        tables, cursors = self._place_plain(lookup_rows, needed)
+        tables, cursors = self._place_plain(lookup_rows, needed, 1 << (slot_bits + group_bits))
         weight_rows, copies = self._place_weights(slot_bits, group_bits)
         group = 1 << group_bits
         families = []
@@ -347,7 +348,7 @@ class Builder:
             publics=publics,
         )
 
-    def _place_plain(self, first: int, needed: set[int]) -> tuple[list[Table], list[int]]:
+    def _place_plain(self, first: int, needed: set[int], width: int) -> tuple[list[Table], list[int]]:
         at = first
         for a, b in self.rows:
             a.column, a.start, b.column, b.start = 0, at, 1, at
@@ -355,12 +356,18 @@ class Builder:
         cursors = [at, at]
         tables = []
         entries = {number: pairs for pairs, number in self.functions.items()}
-        waiting: list[tuple[int, Block | int]] = [(block.count, block) for block in self.singles]
+        together = self._together(width)
+        waiting: list[tuple[int, list[Block] | int]] = [
+            (block.count, [block]) for block in self.singles if block not in together
+        ]
+        waiting.append((sum(block.count for block in together), together))
         waiting += [(len(entries[n]) if n >= 64 else 1 << n, n) for n in sorted(needed)]
         for size, item in sorted(waiting, key=lambda pair: -pair[0]):
             column = 0 if cursors[0] <= cursors[1] else 1
-            if isinstance(item, Block):
-                item.column, item.start = column, cursors[column]
+            if isinstance(item, list):
+                starts = np.cumsum([cursors[column], *(block.count for block in item)])
+                for block, start in zip(item, starts, strict=False):
+                    block.column, block.start = column, int(start)
             else:
                 table = Table(number=item, entries=entries.get(item, ()), column=column, start=cursors[column])
                 tables.append(table)
@@ -373,10 +380,23 @@ class Builder:
             if isinstance(product.right, Weights):
                 product.right.row = at
                 at += -(-product.inner >> slot_bits) * -(-product.cols >> group_bits)
-        for block, weights in self.copied:
-            copies.append(Copy(row=at, column=block.column, start=block.start, count=len(weights)))
-            at += -(-len(weights) >> (slot_bits + group_bits))
+        for blocks, count in self._copies(1 << (slot_bits + group_bits)):
+            copies.append(Copy(row=at, column=blocks[0].column, start=blocks[0].start, count=count))
+            at += -(-count >> (slot_bits + group_bits))
         return at, copies
+
+    def _together(self, width: int) -> list[Block]:
+        """Cells that equal weights, have no place of their own and end within a row of `width` weights.
+
+        They lie one after another, to be one copy.
+        """
+        return [block for block in self.copied if block.count % width and block in self.singles]
+
+    def _copies(self, width: int) -> list[tuple[list[Block], int]]:
+        """Blocks of each copy, with their cells' number."""
+        together = self._together(width)
+        groups = [[block] for block in self.copied if block not in together] + ([together] if together else [])
+        return [(group, sum(block.count for block in group)) for group in groups]
 
     def _term(self, addend: _Addend) -> Term:
         if addend.block is None:
@@ -384,7 +404,7 @@ class Builder:
         start = addend.block.start
         if addend.kind is TermKind.PRODUCT:
             return Term(kind=addend.kind, coefficient=addend.coefficient, start=start)
-        rows = _rows(addend.block, addend.indices)
+        rows = rows_from(addend.block.start, addend.indices)
         if isinstance(rows, int):
             return Term(kind=addend.kind, coefficient=addend.coefficient, column=addend.block.column, start=rows)
         return Term(
@@ -455,9 +475,9 @@ class Builder:
             block = padded.reshape(height * group, chunks, slot).transpose(1, 0, 2)
             row = product.right.row
             out[row : row + chunks * height] = block.reshape(chunks * height, group * slot)
-        for copy, (_, weights) in zip(relation.copies, self.copied, strict=True):
-            flat = np.zeros(-(-len(weights) // relation.weight_width) * relation.weight_width, dtype=np.int64)
-            flat[: len(weights)] = weights
+        for copy, (blocks, count) in zip(relation.copies, self._copies(relation.weight_width), strict=True):
+            flat = np.zeros(-(-count // relation.weight_width) * relation.weight_width, dtype=np.int64)
+            flat[:count] = np.concatenate([self.copied[block] for block in blocks])
             rows = flat.reshape(-1, relation.weight_width)
             out[copy.row : copy.row + len(rows)] = rows
         return out
@@ -465,12 +485,3 @@ class Builder:
 
 def _limb(fill: Fill, low: int, size: int) -> Fill:
     return lambda run: (fill(run) >> low) & ((1 << size) - 1)
-
-
-def _rows(block: Block, indices: npt.NDArray[np.int64] | None) -> int | npt.NDArray[np.int64]:
-    if indices is None:
-        return block.start
-    rows = np.where(indices == NOWHERE, NOWHERE, indices + block.start)
-    if len(rows) and rows[0] != NOWHERE and (rows == rows[0] + np.arange(len(rows))).all():
-        return int(rows[0])
-    return rows

@@ -85,7 +85,7 @@ class _Compiler:
     def _weight_shape(self) -> tuple[int, int]:
         """Bits of a slot and of a group: slots near the longest dot product, rows near 64 at least."""
         inners = [p.inner for p in self.builder.products]
-        total = sum(p.inner * p.cols for p in self.builder.products) + sum(len(w) for _, w in self.builder.copied)
+        total = sum(p.inner * p.cols for p in self.builder.products) + sum(map(len, self.builder.copied.values()))
         slot = min(max((max(inners, default=16) - 1).bit_length(), 4), 10)
         wide = max((max(total, 1) // 96).bit_length(), slot)
         return slot, min(max(wide - slot, 0), 4)
