@@ -27,8 +27,10 @@ from concordat.protocol.ledger import Parameters
 
 __all__ = ["constructor_arguments", "deploy", "token_domain", "upgrade"]
 
-MARKET = ("Vault", "Market", "Court", "Replication")
+MARKET = ("Vault", "Market", "Court", "Replication", "ValidityEvidence")
 """Contracts that are one version of a market: they name each other, and keep its money and orders."""
+CHECKERS = ("NativeExecutor", "ConstraintEvaluator", "ProofVerifier")
+"""Contracts that check what they are shown, know no market, and stay when there is another."""
 REGISTRIES = ("Artifacts", "Agents", "Checkpoints")
 """Contracts that know no market, and stay when there is another."""
 
@@ -64,7 +66,7 @@ def deploy(
     ConfigurationError
         If the token has no EIP-712 domain that can be read.
     """
-    names = [*(["DevToken"] if token is None else []), "NativeExecutor", *MARKET, *REGISTRIES]
+    names = [*(["DevToken"] if token is None else []), *CHECKERS, *MARKET, *REGISTRIES]
     there = {} if token is None else {"DevToken": token}
     return _deploy(endpoint, signer, names, there, parameters or Parameters(), on_step)
 
@@ -97,9 +99,10 @@ def upgrade(
         As for :func:`deploy`.
     """
     current.verify(endpoint)
-    shared = ("NativeExecutor", *REGISTRIES)
+    shared = (*CHECKERS, *REGISTRIES)
     there = {name: address for name, address in current.named() if name in shared} | {"DevToken": current.token}
-    made = _deploy(endpoint, signer, MARKET, there, parameters or current.parameters, on_step)
+    names = [*(name for name in shared if name not in there), *MARKET]  # older versions had fewer checkers
+    made = _deploy(endpoint, signer, names, there, parameters or current.parameters, on_step)
     before = (replace(current, earlier=()), *current.earlier)
     return replace(made, version=current.version + 1, earlier=before)
 
@@ -138,6 +141,9 @@ def _described(endpoint: Endpoint, at: dict[str, Address], block: int, parameter
         market=at["Market"],
         court=at["Court"],
         native=at["NativeExecutor"],
+        evaluator=at["ConstraintEvaluator"],
+        proofs=at["ProofVerifier"],
+        validity=at["ValidityEvidence"],
         replication=at["Replication"],
         artifacts=at["Artifacts"],
         agents=at["Agents"],
@@ -148,14 +154,21 @@ def _described(endpoint: Endpoint, at: dict[str, Address], block: int, parameter
 
 def constructor_arguments(name: str, at: Mapping[str, Address], parameters: Parameters) -> tuple[Any, ...]:
     """What a contract's constructor is given, for contracts at these addresses (by name; ``DevToken`` is the token)."""
-    checkers = {EvidenceKind.NATIVE: "NativeExecutor", EvidenceKind.REPLICATED: "Replication"}
+    checkers = {
+        EvidenceKind.NATIVE: "NativeExecutor",
+        EvidenceKind.VALIDITY: "ValidityEvidence",
+        EvidenceKind.REPLICATED: "Replication",
+    }
     modules = [at.get(checkers.get(kind, ""), ZERO_ADDRESS) for kind in EvidenceKind]
     p = parameters
+    if name == "ProofVerifier":
+        return (at["ConstraintEvaluator"],)
     arguments: dict[str, tuple[Any, ...]] = {
         "Vault": (at["DevToken"], at["Market"], at["Court"], at["Replication"]),
         "Market": (at["Vault"], at["Court"], p.no_show_share, p.slash_challenger, p.slash_client, modules),
         "Court": (at["Market"], at["Vault"], p.move_time, p.respondent_cost, p.dispute_price_share),
         "Replication": (at["Market"], at["Vault"], at["Court"], p),
+        "ValidityEvidence": (at["ProofVerifier"], at["Market"]),
     }
     return arguments.get(name, ())
 

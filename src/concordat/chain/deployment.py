@@ -61,6 +61,12 @@ class Deployment:
     """Registry of agents."""
     checkpoints: Address
     """Keeps the logs' checkpoints."""
+    evaluator: Address = field(default=ZERO_ADDRESS)
+    """Evaluates the relations of proofs; zero where a version before there were any was deployed."""
+    proofs: Address = field(default=ZERO_ADDRESS)
+    """Verifies zero-knowledge proofs; zero as above."""
+    validity: Address = field(default=ZERO_ADDRESS)
+    """Says whether a proof answers an order; zero as above."""
     parameters: Parameters = field(default_factory=Parameters)
     """Clocks, costs and shares."""
     version: int = 1
@@ -166,14 +172,21 @@ class Deployment:
             ("Replication", self.replication, "parameters", (), self._panel_numbers()),
             ("DevToken", self.token, "DOMAIN_SEPARATOR", (), self.token_domain.separator()),
         ]
-        modules = {EvidenceKind.NATIVE: self.native, EvidenceKind.REPLICATED: self.replication}
+        modules = {
+            EvidenceKind.NATIVE: self.native,
+            EvidenceKind.VALIDITY: self.validity,
+            EvidenceKind.REPLICATED: self.replication,
+        }
+        if self.validity != ZERO_ADDRESS:
+            expected.append(("ValidityEvidence", self.validity, "market", (), self.market))
+            expected.append(("ValidityEvidence", self.validity, "verifier", (), self.proofs))
         for kind in EvidenceKind:
             expected.append(("Market", self.market, "module", (kind,), modules.get(kind, ZERO_ADDRESS)))
         return expected
 
     def named(self) -> list[tuple[str, Address]]:
         """Every contract that was deployed for this market, with its address; the token is somebody else's."""
-        return [
+        named = [
             ("Vault", self.vault),
             ("Market", self.market),
             ("Court", self.court),
@@ -182,7 +195,11 @@ class Deployment:
             ("Artifacts", self.artifacts),
             ("Agents", self.agents),
             ("Checkpoints", self.checkpoints),
+            ("ConstraintEvaluator", self.evaluator),
+            ("ProofVerifier", self.proofs),
+            ("ValidityEvidence", self.validity),
         ]
+        return [(name, address) for name, address in named if address != ZERO_ADDRESS]
 
     def _shares(self) -> tuple[int, int, int]:
         p = self.parameters
@@ -220,7 +237,15 @@ class Deployment:
         )
 
 
-_VERSIONS: dict[str, Any] = {"version": 1, "served": True, "earlier": []}
+_NOWHERE = to_hex(ZERO_ADDRESS)
+_VERSIONS: dict[str, Any] = {
+    "version": 1,
+    "served": True,
+    "earlier": [],
+    "evaluator": _NOWHERE,
+    "proofs": _NOWHERE,
+    "validity": _NOWHERE,
+}
 """What a file says that is silent about versions."""
 _AGENTS_NAME = "ERC8004IdentityRegistry"
 _PROBE = Order(
