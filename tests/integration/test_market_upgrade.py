@@ -14,11 +14,13 @@ from concordat.chain.deployment import Deployment
 from concordat.chain.inspection import inspect
 from concordat.client.evm import DevelopmentChain
 from concordat.client.home import Home
+from concordat.client.orders import PlacedOrder
 from concordat.client.registry import PublishedModel
 from concordat.node.embedded import STAKE, EmbeddedMarket
 from concordat.node.open import TERMS, open_market, upgrade_market
 from concordat.node.provider import Provider, Terms
 from concordat.node.upgrade import open_orders
+from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import ConfigurationError, OrderError
 from concordat.primitives.units import Seconds
 from concordat.protocol.events import DisputeOpened, Slashed
@@ -237,3 +239,37 @@ def test_market_in_memory_has_no_next_version() -> None:
         upgrade_market(market)
     assert caught.value.code == "NoUpgrade"
     market.close()
+
+
+def test_erasure_after_an_upgrade_reaches_orders_of_both_versions(first: EmbeddedMarket) -> None:
+    model, subject = published(first), "patient 4711"
+
+    def decide(market: EmbeddedMarket) -> PlacedOrder:
+        placed = market.network.orders.place(model.id, ROW, pay=PRICE, private=True, subject=subject)
+        placed.wait("delivered")
+        placed.release()
+        placed.wait("recorded")
+        return placed
+
+    old = decide(first)
+    waiting = first.network.orders.place(model.id, ROW, pay=PRICE, private=True, subject=subject)
+    waiting.wait("delivered")
+    second = next_version(first)
+    with pytest.raises(OrderError) as caught:
+        second.network.records.erase(subject)
+    assert caught.value.code == "StillOpen"  # at the version before
+    second.network.orders.get(waiting.id).release()
+    second.network.orders.get(waiting.id).wait("recorded")
+    new = decide(second)
+    erased = second.network.records.erase(subject)
+    assert (set(erased.orders), erased.unreached) == ({old.id, waiting.id, new.id}, ())
+    for _ in range(50):
+        second.pump()
+    for placed in (old, waiting, new):
+        assert second.network.records.tombstone(placed.id) is not None
+    for market, names in ((first, (old.id, waiting.id)), (second, (new.id,))):
+        provider = market.provider(second.network.keyring.signer("provider").address)
+        assert provider is not None
+        offers = [provider.journal.item("offer", to_hex(name)) for name in names]
+        assert all(offer is not None and "sealed" not in offer[1] for offer in offers)
+    second.close()

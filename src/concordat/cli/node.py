@@ -101,7 +101,7 @@ def run(
     else:
         steppers = roles.replica(place, tickets) if role == "replica" else roles.challenger(place)
     if role in ("provider", "challenger", "replica"):
-        steppers |= roles.earlier_steppers(role, place, terms)
+        steppers |= roles.earlier_steppers(role, place, terms, steppers.get(place.name))
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -157,12 +157,18 @@ def steward(place: Place) -> Steppers:
     return {place.name: node}, network.close
 
 
-def earlier_steppers(role: str, place: Place, terms: Terms) -> dict[str, Stepper]:
-    """What a provider, challenger or replica still does at earlier versions of the market; it moves its stake away."""
+def earlier_steppers(role: str, place: Place, terms: Terms, present: Stepper | None = None) -> dict[str, Stepper]:
+    """What a provider, challenger or replica still does at earlier versions of the market; it moves its stake away.
+
+    The door of a provider is the present version's, so the `present` one is told of those before it.
+    """
     steppers: dict[str, Stepper] = {}
     for old in place.earlier():
         if role == "provider":
-            steppers[old.label], idle = provider(old, terms), partial(provider_is_idle, old.journal)
+            before, idle = provider(old, terms), partial(provider_is_idle, old.journal)
+            if isinstance(present, Provider):
+                present.before = before
+            steppers[old.label] = present = before
         else:
             steppers |= replica(old, None) if role == "replica" else challenger(old)
             idle = partial(_is_empty, old.ledger)

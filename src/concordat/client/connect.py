@@ -157,8 +157,8 @@ def connect_home(
     providers, public = known_providers(home, ledger), public_data(home, ledger)
     anchors = EvmAnchors(ledger, log_id(_log_owner(home)))
     journal, subjects = home.open_orders(), open_subjects(home)
-    requests = erasure_requests(home)
-    erasures = Erasures(ledger, journal, subjects, public, keyring, requests, providers=providers)
+    requests, olds = erasure_requests(home), earlier_ledgers(ledger, keyring)
+    erasures = Erasures(ledger, journal, subjects, public, keyring, requests, providers=providers, earlier=olds)
     registry = Registry(EvmArtifacts(ledger, keyring), public, keyring, secrets=home.secrets)
     log, rest = cache(lambda: log_reader(home)), threading.Event()
 
@@ -186,7 +186,7 @@ def connect_home(
             earlier=earlier,
         )
 
-    before = [version_of(old, (), open_search(old, None)) for old in earlier_ledgers(ledger, keyring)]
+    before = [version_of(old, (), open_search(old, None)) for old in olds]
     orders = version_of(ledger, before, open_search(ledger, home))
     erasures.resume()
     return Network(

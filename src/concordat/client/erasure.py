@@ -30,7 +30,7 @@ from concordat.primitives.errors import ConcordatError, NotFoundError, OrderErro
 from concordat.primitives.units import Address, OrderId
 from concordat.primitives.wire import from_wire
 from concordat.protocol.ledger import Ledger
-from concordat.protocol.order import Order, OrderStatus
+from concordat.protocol.order import Order, OrderStatus, order_id
 from concordat.protocol.tombstone import erase_digest
 from concordat.storage.journal import Journal
 from concordat.storage.spool import Spool
@@ -71,6 +71,8 @@ class Erasures:
         Where the log's keeper looks for requests.
     providers : callable
         Who may hold sealed inputs.
+    earlier : sequence of Ledger
+        Earlier versions of the market, where orders of the same journal may have been placed.
     """
 
     def __init__(
@@ -83,8 +85,9 @@ class Erasures:
         requests: Spool,
         *,
         providers: Callable[[], Sequence[ProviderLink]],
+        earlier: Sequence[Ledger] = (),
     ) -> None:
-        self._ledger, self._journal, self.subjects = ledger, journal, subjects
+        self._ledgers, self._journal, self.subjects = (ledger, *earlier), journal, subjects
         self._public, self._keyring, self._requests = public, keyring, requests
         self._providers = providers
 
@@ -117,16 +120,16 @@ class Erasures:
                 self._ask_providers(name, body["orders"])
 
     def _signed(self, key: str, body: dict[str, Any]) -> dict[str, str]:
-        order = OrderId(from_hex(key, length=32))
-        if self._ledger.state(order).status in (OrderStatus.FUNDED, OrderStatus.DELIVERED):
+        order, terms = OrderId(from_hex(key, length=32)), from_wire(Order, body["order"])
+        ledger = next((one for one in self._ledgers if order_id(terms, one.domain) == order), self._ledgers[0])
+        if ledger.state(order).status in (OrderStatus.FUNDED, OrderStatus.DELIVERED):
             raise OrderError(
                 f"Order {key[:10]}… about that subject is still open.",
                 code="StillOpen",
                 hint="Wait until it is settled, release it, or cancel it with the provider; then erase.",
             )
-        signature = self._keyring.signer(body["client"]).sign(erase_digest(order, self._ledger.domain))
-        provider = from_wire(Order, body["order"]).provider
-        return {"order": key, "signature": to_hex(signature), "provider": to_hex(provider)}
+        signature = self._keyring.signer(body["client"]).sign(erase_digest(order, ledger.domain))
+        return {"order": key, "signature": to_hex(signature), "provider": to_hex(terms.provider)}
 
     def _carry_out(self, name: str, handle: str, orders: list[dict[str, str]]) -> Erased:
         # 2

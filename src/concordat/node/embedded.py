@@ -241,6 +241,7 @@ class EmbeddedMarket:
         self._providers.append(EmbeddedProvider(provider))
         if self.earlier is not None:
             old = self.earlier.provider(provider.address) or self.earlier.add_provider(name, terms, stake=Amount(0))
+            provider.before = old
             self._move_stake(old.journal, provider.address, lambda: provider_is_idle(old.journal))
         return provider
 
@@ -328,7 +329,10 @@ class EmbeddedMarket:
         before = self.earlier.network.orders.versions if self.earlier is not None else ()
         journal, subjects = self.client_journal, open_subjects(self.home)
         requests, links = erasure_requests(self.home), self._links
-        erasures = Erasures(ledger, journal, subjects, self.public, self.keyring, requests, providers=links)
+        olds = [orders.ledger for orders in before]
+        erasures = Erasures(
+            ledger, journal, subjects, self.public, self.keyring, requests, providers=links, earlier=olds
+        )
         records = Records(
             ledger,
             self.public,

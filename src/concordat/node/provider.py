@@ -113,6 +113,8 @@ class Provider(Reception):
     ) -> None:
         super().__init__(ledger, journal, public, outbox, terms, native=native, desk=desk, shelf=shelf)
         self.seals = seals
+        self.before: Provider | None = None
+        """This provider at the version of the market before: clients ask for erasure at the present one's door."""
         self._feed = Feed(ledger, journal, "provider")
         self._turns = Turns()
         self._traces: Recent[bytes, tuple[bytes, MerkleTree]] = Recent(TRACES)
@@ -145,6 +147,9 @@ class Provider(Reception):
         """
         key = to_hex(order)
         item = self.journal.item("offer", key)
+        if item is None and self.before is not None:
+            self.before.erase(order, signature)
+            return
         if item is None:
             raise NotFoundError("This provider knows no such order.", code="UnknownOrder")
         stage, body = item
