@@ -179,6 +179,7 @@ def test_rotation_between_others_than_the_registered_commitments_is_refused(rota
         {"version": 1 << 32},
         {"queries": 0},
         {"queries": 60},
+        {"queries": 5000},
         {"queries": 1 << 40},
         {"old": WeightCommitment(root=b"short")},
         {"new_parameters": replace(MADE.parameters, weight_tail=0, weight_log_domain=0)},
@@ -212,6 +213,22 @@ def test_every_region_of_the_proof_when_changed_is_refused(rotation: Rotation, m
         if accepted(replace(rotation, proof=bytes(mutant))):
             survivors.append(place)
     assert not survivors
+
+
+def test_file_of_a_rotation_when_read_is_the_rotation_and_any_other_is_refused(rotation: Rotation) -> None:
+    packed = rotation.pack()
+    assert Rotation.unpack(MADE.relation, packed) == rotation
+    head = len(packed) - len(rotation.proof)
+    for cut in (0, 7, head - 1):
+        with pytest.raises(VerificationError):
+            Rotation.unpack(MADE.relation, packed[:cut])
+    with pytest.raises(VerificationError, match="another relation"):
+        Rotation.unpack(layer(batch=3).relation, packed)
+    for place in range(head):
+        mutant = bytearray(packed)
+        mutant[place] ^= 1
+        with pytest.raises(VerificationError):
+            verify_rotation(Rotation.unpack(MADE.relation, bytes(mutant)))
 
 
 @pytest.mark.parametrize("cut", [1, 24, 5000])

@@ -37,6 +37,10 @@ __all__ = [
 ROTATION_COLUMNS = 96
 """Columns that a commitment sets aside for being rotated in, and as many for being rotated out."""
 
+_MOST_QUERIES = 4096
+_MAGIC = b"CCROTATE"
+_STATEMENT = struct.Struct(">32sI32s32s52s32s52sI")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
@@ -45,7 +49,7 @@ class Rotation:
     relation: Relation
     """Shape of the weight matrix."""
     model: bytes
-    """32 bytes: the registered model."""
+    """32 bytes: what the model is called through all its versions, such as the id of the first."""
     version: int
     """Version of the new commitment; the old one's is one less."""
     old: WeightCommitment
@@ -73,17 +77,46 @@ class Rotation:
             raise VerificationError("A name in a rotation is not 32 bytes.", code="BadStatement")
         if not (1 <= self.version < 1 << 32 and 0 < self.queries <= 1 << self.log_domain):
             raise VerificationError("A number in a rotation is out of range.", code="BadStatement")
-        return b"".join(
-            (
-                self.model,
-                struct.pack(">I", self.version),
-                self.relation.digest,
-                self.old.root,
-                self.old_parameters.encode(),
-                self.new.root,
-                self.new_parameters.encode(),
-                struct.pack(">I", self.queries),
-            )
+        return _STATEMENT.pack(
+            self.model,
+            self.version,
+            self.relation.digest,
+            self.old.root,
+            self.old_parameters.encode(),
+            self.new.root,
+            self.new_parameters.encode(),
+            self.queries,
+        )
+
+    def pack(self) -> bytes:
+        """The file of a rotation; whoever reads it has the relation."""
+        return _MAGIC + self.encode() + self.proof
+
+    @classmethod
+    def unpack(cls, relation: Relation, data: bytes) -> Rotation:
+        """Inverse of `pack`.
+
+        Raises
+        ------
+        VerificationError
+            ``BadRotation`` if the bytes are no such file, or it is about another relation.
+        """
+        head, proof = data[: len(_MAGIC) + _STATEMENT.size], data[len(_MAGIC) + _STATEMENT.size :]
+        if len(head) < len(_MAGIC) + _STATEMENT.size or not head.startswith(_MAGIC):
+            raise VerificationError("This is not the file of a rotation.", code="BadRotation")
+        model, version, digest, old, old_code, new, new_code, queries = _STATEMENT.unpack(head[len(_MAGIC) :])
+        if digest != relation.digest:
+            raise VerificationError("The rotation is about another relation.", code="BadRotation")
+        return cls(
+            relation=relation,
+            model=model,
+            version=version,
+            old=WeightCommitment(root=old),
+            old_parameters=Parameters.decode(old_code),
+            new=WeightCommitment(root=new),
+            new_parameters=Parameters.decode(new_code),
+            queries=queries,
+            proof=proof,
         )
 
     @property
@@ -144,7 +177,7 @@ def check_rotation(rotation: Rotation) -> None:
     r = rotation
     if not (r.relation.weight_rows and r.old_parameters.weight_tail and r.new_parameters.weight_tail):
         raise VerificationError("Only commitments of weights are rotated.", code="BadParameters")
-    if max(r.old_parameters.weight_log_domain, r.new_parameters.weight_log_domain) > 26:
+    if r.queries > _MOST_QUERIES or max(r.old_parameters.weight_log_domain, r.new_parameters.weight_log_domain) > 26:
         raise VerificationError("The parameters of the rotation are out of range.", code="BadParameters")
     bits = rotation_soundness(r.relation, r.old_parameters, r.new_parameters, r.queries)["total"]
     if not bits >= SECURITY_BITS:

@@ -39,7 +39,7 @@ def rotate(
     Parameters
     ----------
     model : bytes
-        32 bytes: the registered model.
+        32 bytes: what the model is called through all its versions.
     version : int
         Version of the new commitment; the old one's is one less.
     seed : bytes
