@@ -33,6 +33,7 @@ def demo(keep: Path | None) -> None:
             story.meet_withheld_trace()
             story.meet_no_show()
             story.meet_false_challenge()
+            story.sell_hidden()
             story.verify_bundles()
             story.show_accounts()
             story.show_trail()

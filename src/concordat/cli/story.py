@@ -18,6 +18,7 @@ from concordat.client.home import Home
 from concordat.client.model import Card, Model
 from concordat.client.orders import PlacedOrder
 from concordat.client.registry import PublishedModel
+from concordat.client.secret import SecretModel
 from concordat.graph.fidelity import fidelity
 from concordat.graph.onnx import import_onnx
 from concordat.node.embedded import EmbeddedMarket
@@ -27,7 +28,7 @@ from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import ConcordatError, OrderError, VerificationError
 from concordat.primitives.units import Seconds, minutes, show_usd, usd
 from concordat.protocol.events import FraudProven, Slashed
-from concordat.protocol.evidence import AnyOf, FraudProvable, Native
+from concordat.protocol.evidence import AnyOf, FraudProvable, Native, ZeroKnowledge
 from concordat.protocol.ledger import Parameters
 from concordat.protocol.order import OrderStatus
 from concordat.protocol.registry import Registration
@@ -210,6 +211,41 @@ class Story:
             f"the provider answers, the heckler has nothing to show: he loses his bond, of which the provider gets "
             f"{show_usd(gained)} for its trouble; the decision stands and is paid"
         )
+
+    def sell_hidden(self) -> None:
+        """A private model: nobody sees weights or applicant, and a regulator verifies the decision."""
+        self._title("A bank sells answers of a scorecard that it shows to nobody")
+        network, card = self.market.network, Card.load({"name": "scorecard", "version": "1.0.0", "licence": "private"})
+        with self._out.status("committing the weights"):
+            credit = train_credit("logistic")
+            imported = import_onnx(credit.onnx, calibration=credit.training)
+            secret = SecretModel.of_import(imported, card, show="label")
+        hidden = network.registry.publish(secret, signer="provider")
+        assert isinstance(hidden, PublishedModel)
+        bits = hidden.manifest["hidden"]["soundness_bits"]
+        self._say(
+            f"public: columns, labels and {len(hidden.file):,} bytes of commitments ({bits} bits); not the weights"
+        )
+        applicant = credit.held_out.iloc[0].to_dict()
+        placed = network.orders.place(hidden, applicant, pay=PRICE, client="lender", evidence=ZeroKnowledge())
+        decision = placed.wait("recorded")
+        self._say(
+            f"[green]{decision.output.label}[/]: proven in zero knowledge, checked by the contract, paid in one transaction"
+        )
+        self.gas.note("answer of a hidden model, proven and paid", decision.id)
+        shown = replace(decision.bundle, input=None)
+        path = self._home.path / "hidden.json"
+        path.write_bytes(shown.encode())
+        trust = network.records.trust_root()
+        report = verify(path, trust)
+        self._say(
+            f"a regulator, with neither model nor applicant: [{'green' if report.ok else 'red'}]{report.verdict}[/]"
+        )
+        assert shown.proof is not None, "the provider has shown it"
+        changed = shown.proof[:-1] + bytes([shown.proof[-1] ^ 1])
+        if not verify(replace(shown, proof=changed), trust).failed:
+            raise VerificationError("A changed proof was accepted.", code="MutationAccepted")
+        self._say(f"the same with one bit of its {len(shown.proof):,} bytes of proof changed: refused")
 
     def verify_bundles(self) -> None:
         """Offline, and with every field changed."""
