@@ -230,7 +230,8 @@ class Story:
         placed = network.orders.place(hidden, applicant, pay=PRICE, client="lender", evidence=ZeroKnowledge())
         decision = placed.wait("recorded")
         self._say(
-            f"[green]{decision.output.label}[/]: proven in zero knowledge, checked by the contract, paid in one transaction"
+            f"[green]{decision.output.label}[/]: proven in zero knowledge, checked by the contract, "
+            "paid in one transaction"
         )
         self.gas.note("answer of a hidden model, proven and paid", decision.id)
         shown = replace(decision.bundle, input=None)
