@@ -113,7 +113,11 @@ class Deployment:
             ) from error
 
     def verify(self, endpoint: Endpoint) -> None:
-        """Return if the endpoint has exactly this deployment.
+        """Return if the endpoint has this deployment: what a client asks each time that it connects.
+
+        Code, values and wiring are compared in two round trips. Two forgeries only the slower
+        `concordat.chain.inspection.inspect` sees (``concordat deploy verify``): a value of the deployment in one of the
+        places of another, and storage that a constructor left. Ask it once of a deployment file that a stranger gave.
 
         Raises
         ------
