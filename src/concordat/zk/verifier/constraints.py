@@ -10,11 +10,11 @@ The sumcheck runs over ``Σ_i G(i)`` with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from concordat.zk.challenges import Batching, KeyChallenges, exponents, family_offsets, geometric
-from concordat.zk.field import ONE, ZERO, K, add, batch_inverse, embed, mul, power, scale, sub
+from concordat.zk.field import ONE, ZERO, K, P, add, batch_inverse, embed, mul, power, powers, scale, sub, total
 from concordat.zk.multilinear import BitForm, EqSums, eq_table, expand
 from concordat.zk.relation import NOWHERE, Copy, Family, LookupKind, Operand, Relation, Table, Term, TermKind
 
@@ -81,6 +81,19 @@ class ConstraintPoint:
             return ZERO
         return mul(self._high[row >> self._shift], self._low[row & ((1 << self._shift) - 1)])
 
+    def dot(self, weights: Iterable[K], rows: Iterable[int]) -> K:
+        """``Σ weight * eq(point, row)``: rows with the same high bits share a product, sums are reduced once."""
+        sums: dict[int, list[int]] = {}
+        mask = (1 << self._shift) - 1
+        for (a0, a1, a2), row in zip(weights, rows, strict=True):
+            if row != NOWHERE:
+                b0, b1, b2 = self._low[row & mask]
+                at = sums.setdefault(row >> self._shift, [0, 0, 0])
+                at[0] += a0 * b0 + 2 * (a1 * b2 + a2 * b1)
+                at[1] += a0 * b1 + a1 * b0 + 2 * a2 * b2
+                at[2] += a0 * b2 + a1 * b1 + a2 * b0
+        return total(mul(self._high[high], (s0 % P, s1 % P, s2 % P)) for high, (s0, s1, s2) in sums.items())
+
 
 def evaluate(
     relation: Relation,
@@ -92,11 +105,13 @@ def evaluate(
     out = Coefficients()
     _lookups(relation, keys, batching, point, out)
     sums = EqSums(point.point, batching.theta)
+    listed = [f.count // f.cols * f.stride for f in relation.families if any(t.indices is not None for t in f.terms)]
+    ladder = powers(batching.theta, max(listed, default=0))
     for family, offset in zip(relation.families, family_offsets(relation), strict=True):
         weight = power(batching.theta, offset)
         for term in family.terms:
             if term.kind in (TermKind.CELLS, TermKind.PRODUCT):
-                value = mul(weight, scale(_term(family, term, batching.theta, sums, point), term.coefficient))
+                value = mul(weight, scale(_term(family, term, ladder, sums, point, batching.theta), term.coefficient))
                 if term.kind is TermKind.PRODUCT:
                     out.product = add(out.product, value)
                 else:
@@ -121,16 +136,9 @@ def family_constant(relation: Relation, theta: K, publics: Sequence[Sequence[int
     return result
 
 
-def _term(family: Family, term: Term, theta: K, sums: EqSums, point: ConstraintPoint) -> K:
+def _term(family: Family, term: Term, ladder: Sequence[K], sums: EqSums, point: ConstraintPoint, theta: K) -> K:
     if term.indices is not None:
-        values = ZERO
-        weight, step = ONE, power(theta, family.stride - family.cols)
-        for e, row in enumerate(term.indices):
-            values = add(values, mul(weight, point.eq(row)))
-            weight = mul(weight, theta)
-            if (e + 1) % family.cols == 0:
-                weight = mul(weight, step)
-        return values
+        return point.dot((ladder[exponent] for exponent in exponents(family)), term.indices)
     if family.stride == family.cols:
         return sums.run(term.start, family.count)
     weight, step, values = ONE, power(theta, family.stride), ZERO
@@ -159,9 +167,7 @@ def _lookups(
         else:
             out.single = add(out.single, weighted)
     for table in relation.tables:
-        value = ZERO
-        for j, reciprocal in enumerate(batch_inverse(table_denominators(table, keys))):
-            value = add(value, mul(reciprocal, point.eq(table.start + j)))
+        value = point.dot(batch_inverse(table_denominators(table, keys)), range(table.start, table.start + table.size))
         out.cells[table.column] = sub(out.cells[table.column], mul(batching.eta, value))
 
 
@@ -194,15 +200,28 @@ def operand_value(
     """``Σ_r ratio**r Σ_k w[k // slot] * slot[k % slot] * eq(point, row of (r, k))``."""
     size = len(slot)
     weights = [mul(run_weights[k // size], slot[k % size]) for k in range(inner)]
+    if operand.indices is None and operand.row:
+        cells = _overlapped(weights, count, operand.row, ratio)
+        return point.dot(cells, range(operand.start, operand.start + len(cells)))
     result, weight = ZERO, ONE
     for r in range(count):
-        row = ZERO
-        for w, cell in zip(weights, operand_rows(operand, r, inner), strict=True):
-            if cell != NOWHERE:
-                row = add(row, mul(w, point.eq(cell)))
-        result = add(result, mul(weight, row))
+        result = add(result, mul(weight, point.dot(weights, operand_rows(operand, r, inner))))
         weight = mul(weight, ratio)
     return result
+
+
+def _overlapped(weights: Sequence[K], count: int, step: int, ratio: K) -> list[K]:
+    """``out[j] = Σ_r ratio**r * weights[j - r*step]``: `ratio` times the one a step before, but for the ends."""
+    inner, last = len(weights), power(ratio, count)
+    out: list[K] = []
+    for j in range((count - 1) * step + inner):
+        value = weights[j] if j < inner else ZERO
+        if j >= step:
+            value = add(value, mul(ratio, out[j - step]))
+        if 0 <= j - count * step < inner:
+            value = sub(value, mul(last, weights[j - count * step]))
+        out.append(value)
+    return out
 
 
 def product_stride(relation: Relation, matmul: int) -> int:
@@ -230,10 +249,9 @@ def copy_value(copies: Sequence[Copy], form: BitForm, zeta: K, point: Constraint
     for copy in copies:
         for begin in range(0, copy.count, width):
             rows.append(weight)
-            value = ZERO
-            for k in range(min(width, copy.count - begin)):
-                factor = mul(high[k >> shift], low[k & ((1 << shift) - 1)])
-                value = add(value, mul(factor, point.eq(copy.start + begin + k)))
+            count = min(width, copy.count - begin)
+            factors = (mul(high[k >> shift], low[k & ((1 << shift) - 1)]) for k in range(count))
+            value = point.dot(factors, range(copy.start + begin, copy.start + begin + count))
             cells[copy.column] = add(cells[copy.column], mul(weight, value))
             weight = mul(weight, zeta)
     return cells, rows
