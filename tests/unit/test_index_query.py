@@ -19,7 +19,8 @@ from concordat.storage.index.chain_index import ChainIndex
 from concordat.storage.index.happening import DisputeKind, DisputeStatus
 from concordat.storage.index.query import Page, Query, statement_of, time_statements
 from concordat.storage.index.rows import OrderEntry
-from concordat.storage.index.tables import ARTIFACT, CREDIT, DISPUTE, ORDER
+from concordat.storage.index.tables import ARTIFACT, CREDIT, DISPUTE, MEMBER, ORDER, PANEL, SEAT
+from concordat.storage.sql.schema import Table
 from concordat.testing.history import FATES, PastChain, PastMarket
 
 MARKET = PastMarket(orders=240, per_block=4, clients=5, providers=3, models=4)
@@ -168,6 +169,11 @@ QUERIES = {
     "credits of an account": Query(table=CREDIT, equal={"account": SAMPLE.client}),
     "credits of an order": Query(table=CREDIT, equal={"order_id": bytes(32)}),
     "artifacts of an owner": Query(table=ARTIFACT, equal={"owner": bytes(20)}),
+    "members that are leaving": Query(table=MEMBER, equal={"status": 1}),
+    "panels of a provider": Query(table=PANEL, equal={"provider": bytes(20)}),
+    "open panels": Query(table=PANEL, equal={"status": 2}),
+    "seats of an order": Query(table=SEAT, equal={"order_id": bytes(32)}),
+    "seats of a replica": Query(table=SEAT, equal={"replica": bytes(20)}),
 }
 
 
@@ -187,6 +193,8 @@ def large(search: Search) -> Search:
         for copy in range(1, 101):
             database.insert(table, [(row[0] + (copy << 50), *row[key:]) for row in rows])
     database.insert(ARTIFACT, [_artifact(number) for number in range(5_000)])
+    for table in (MEMBER, PANEL, SEAT):
+        database.insert(table, [_replicas_row(table, number) for number in range(5_000)])
     search.index.measure()
     return search
 
@@ -196,6 +204,15 @@ def _artifact(number: int) -> tuple[Any, ...]:
     values |= dict.fromkeys(("royalty", "uri_length", "registered_time"), 0) | {"place": number, "uri": ""}
     values |= {"kind": number % 3, "owner": (number % 50).to_bytes(20, "big")}
     return tuple(values[name] for name in ARTIFACT.columns)
+
+
+def _replicas_row(table: Table, number: int) -> tuple[Any, ...]:
+    """A row of the tables about replicas: addresses and orders repeat, places do not."""
+    numbers = dict.fromkeys(("tickets", "draw_block", "draw_by", "joined_time", "sealed_time", "drawn_time"), 0)
+    values: dict[str, Any] = dict.fromkeys(table.columns, (number % 50).to_bytes(20, "big")) | numbers
+    values |= dict.fromkeys(("fee", "paid", "fined"), "0") | {"place": number, "status": number % 3}
+    values |= dict.fromkeys(("free_at", "commit_by", "reveal_by", "ended_place", "ended_time", "ended_tx"))
+    return tuple((values | {"id": number.to_bytes(32, "big")})[name] for name in table.columns)
 
 
 @pytest.mark.parametrize("name", QUERIES)
