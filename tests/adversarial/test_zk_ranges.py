@@ -8,16 +8,20 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from concordat.graph.onnx import import_onnx
 from concordat.primitives.errors import ModelError, VerificationError
+from concordat.testing.credit import train_credit
 from concordat.testing.inference import small_case
 from concordat.testing.proofs import layer, secret
 from concordat.testing.relations import violations
+from concordat.zk.circuit import compile_graph
 from concordat.zk.circuit.blocks import Builder, Product, Weights
 from concordat.zk.circuit.ranges import WeightRanges, check_ranges, compile_ranges, range_parameters, weight_bits
+from concordat.zk.circuit.sums import cell_bounds, wrapping
 from concordat.zk.field import P
 from concordat.zk.parameters import Parameters, choose
 from concordat.zk.prover import Witness, commit_weights, prove
-from concordat.zk.relation import Relation
+from concordat.zk.relation import Relation, TermKind
 from concordat.zk.statement import Statement, WeightCommitment
 from concordat.zk.verification import verify as verify_fast
 from concordat.zk.verifier import verify
@@ -168,6 +172,35 @@ def test_range_proof_of_another_matrix_or_code_than_the_registered_one_is_refuse
     ):
         with pytest.raises(VerificationError):
             check_ranges(statement, other, bits)
+
+
+@pytest.mark.parametrize("kind", ["logistic", "network"])
+def test_sums_of_a_credit_model_are_shown_not_to_wrap_around_by_its_widths(kind: str) -> None:
+    example = train_credit(kind)
+    circuit = compile_graph(import_onnx(example.onnx, calibration=example.training).graph)
+    relation = circuit.relation
+    assert wrapping(relation, weight_bits(relation, circuit.weights, range(1, 63))) == ()
+    assert wrapping(relation, (62,) * relation.weight_rows) != ()
+
+
+def test_sums_that_reach_the_order_of_the_field_are_told_apart_from_those_that_do_not() -> None:
+    relation, _ = linear_model()
+    for bits in (8, 16, 53, 54):  # two products with a byte: 2 * 255 * 2**53 is below P
+        assert wrapping(relation, (bits,)) == ()
+    (family,) = wrapping(relation, (57,))
+    assert relation.families[family].terms[-1].kind is TermKind.MATMUL
+    assert wrapping(MADE.relation, (8, 8, 8)) == ()
+
+
+def test_bounds_of_cells_hold_for_the_cells_of_an_execution() -> None:
+    case = small_case()
+    relation = case.statement.relation
+    low, high = cell_bounds(relation, weight_bits(relation, case.circuit.weights))
+    for column, least, most in zip(case.columns, low, high, strict=True):
+        signed = [int(n) - P if 2 * int(n) > P else int(n) for n in column]
+        known = [(n, a, b) for n, a, b in zip(signed, least, most, strict=True) if b - a < P]
+        assert len(known) > relation.lookup_rows
+        assert all(a <= n <= b for n, a, b in known)
 
 
 def linear_model() -> tuple[Relation, Builder]:

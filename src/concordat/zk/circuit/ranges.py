@@ -168,10 +168,16 @@ def check_ranges(statement: Statement, registration: Registration, bits: Sequenc
         raise VerificationError("The range proof is about something else.", code="BadRanges")
 
 
-def weight_bits(relation: Relation, weights: _Array) -> tuple[int, ...]:
-    """For each row the least of `WIDTHS` that holds the weights of its matrix product or its copy.
+def weight_bits(relation: Relation, weights: _Array, widths: Sequence[int] = WIDTHS) -> tuple[int, ...]:
+    """For each row the least width that holds the weights of its matrix product or its copy.
 
-    They are published: they say of each layer what its type is, and no more.
+    They are published. Those of `WIDTHS` say of each layer what its type is, and no more.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Ascending; all up to 62 where the types are too wide to show that no sum wraps around
+        (`concordat.zk.circuit.sums.wrapping`).
 
     Raises
     ------
@@ -182,7 +188,7 @@ def weight_bits(relation: Relation, weights: _Array) -> tuple[int, ...]:
     for first, count in _layers(relation):
         part = weights[first : first + count]
         needed = max(int(part.max()).bit_length(), (-int(part.min()) - 1).bit_length()) + 1
-        width = next((w for w in WIDTHS if w >= needed), 0)
+        width = next((w for w in widths if w >= needed), 0)
         if not width:
             raise ModelError("A weight is too wide for a range proof.", code="ProofRange")
         bits[first : first + count] = [width] * count
