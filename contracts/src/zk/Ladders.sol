@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {K} from "./Cubic.sol";
+import {Cubics, K} from "./Cubic.sol";
 
 /// @title Long sums of products
 /// @notice Where a verifier's gas goes. Elements of K lie *spread* in memory, a word for each coordinate, so that no lane
@@ -45,25 +45,28 @@ library Ladders {
     }
 
     /// @notice v[0] + base * v[1] + base^2 * v[2] + … + base^count * after, by Horner's rule, for elements that were laid
-    /// out, have coordinates below the prime, and a base below the prime.
+    /// out, have coordinates below the prime, and a base below the prime. Lanes of the sum are below twice the prime.
+    /// @dev Calls itself for a count that is no multiple of four: a function that does is not inlined, so that the loop
+    /// has the stack to itself; inlined it takes twice the gas.
     function climb(uint256 at, uint256 count, uint256 base, K after_) internal pure returns (K sum) {
+        if (count & 3 != 0) {
+            sum = Cubics.scale(climb(at + 64, count - 1, base, after_), base);
+            assembly ("memory-safe") {
+                let u := mload(at)
+                let first := or(and(u, 0xFFFFFFFFFFFFFFFFFFFF), shl(80, shr(128, u)))
+                sum := add(sum, or(first, shl(160, mload(add(at, 32)))))
+            }
+            return sum;
+        }
         assembly ("memory-safe") {
             let s0 := and(after_, 0xFFFFFFFFFFFFFFFFFFFF)
             let s1 := and(shr(80, after_), 0xFFFFFFFFFFFFFFFFFFFF)
             let s2 := shr(160, after_)
-            let to := add(at, shl(6, count))
-            for { let whole := add(at, shl(6, and(count, not(3)))) } gt(to, whole) {} {
-                to := sub(to, 64)
-                let u := mload(to)
-                s0 := add(mulmod(s0, base, 0xFFFFFFFF00000001), and(u, 0xFFFFFFFFFFFFFFFFFFFF))
-                s1 := add(mulmod(s1, base, 0xFFFFFFFF00000001), shr(128, u))
-                s2 := add(mulmod(s2, base, 0xFFFFFFFF00000001), mload(add(to, 32)))
-            }
             let square := mulmod(base, base, 0xFFFFFFFF00000001)
             let fourth := mulmod(square, square, 0xFFFFFFFF00000001)
             // four steps at a time. In u and v a number and another's product with the base fit half a word:
             // (p - 1) + (p - 1)^2 < 2^128; times the square that is less than 2^192, and nothing else is added to it
-            for {} gt(to, at) {} {
+            for { let to := add(at, shl(6, count)) } gt(to, at) {} {
                 to := sub(to, 256)
                 let u := add(mload(to), mul(mload(add(to, 64)), base))
                 let v := add(mload(add(to, 128)), mul(mload(add(to, 192)), base))

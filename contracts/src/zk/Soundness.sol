@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Shape} from "./RelationReader.sol";
+import {RelationReader, Shape} from "./RelationReader.sol";
 
 /// @dev Parameters of the codes, and what follows from them.
 struct Sizes {
@@ -28,8 +28,8 @@ library Soundness {
     /// @notice The parameters are worth fewer than 100 bits, or out of range.
     error BadParameters();
 
-    /// @dev Thousandths of a bit that each draw of queries has to be worth.
-    uint256 private constant WANTED = 101_600;
+    /// @dev Thousandths of a bit that each draw of queries has to be worth, so that all of them add up to 100 bits.
+    uint256 private constant WANTED = 102_340;
 
     /// @notice Decode and account for parameters.
     function check(bytes calldata data, Shape memory s) internal pure returns (Sizes memory z) {
@@ -52,6 +52,10 @@ library Soundness {
         _johnson((1 << z.logWidth) + z.queries, z.logDomain, z.queries, z.grinding);
         _johnson(pads + z.queries, z.logDomain, z.queries, z.grinding);
         _johnson((1 << z.hubLogWidth) + z.hubQueries, z.hubLogDomain, z.hubQueries, z.grinding);
+        _gap((1 << z.logWidth) + z.queries, z.logDomain, 5 * z.blocks + 3);
+        uint256 elements = (1 << z.logWidth) + z.queries + pads + z.queries + s.inputCount + z.inputQueries + 3;
+        if (z.weightTail != 0) elements += (1 << (s.slotBits + s.groupBits)) + z.weightTail;
+        _gap((1 << z.hubLogWidth) + z.hubQueries, z.hubLogDomain, (elements >> z.hubLogWidth) + 3);
         _johnson(s.inputCount + z.inputQueries + 3, z.inputLogDomain, z.inputQueries, z.grinding);
         if (z.weightTail != 0) {
             uint256 length = (1 << (s.slotBits + s.groupBits)) + z.weightTail;
@@ -62,6 +66,10 @@ library Soundness {
     /// @dev Queries within the Johnson radius: half the bits of the rate, less 0.045 for its multiplicity of 16.
     function _johnson(uint256 length, uint256 log, uint256 queries, uint256 grinding) private pure {
         uint256 inverse = (1 << log) / length;
+        uint256 halves;
+        for (; inverse > 30; inverse >>= 1) {
+            ++halves;
+        }
         // 4 … 30, thousandths rounded down
         uint16[27] memory known = [
             955,
@@ -92,8 +100,15 @@ library Soundness {
             2384,
             2409
         ];
-        uint256 bits = inverse < 4 ? 0 : known[inverse > 30 ? 26 : inverse - 4];
+        uint256 bits = inverse < 4 ? 0 : known[inverse - 4] + 500 * halves;
         if (queries * bits + 1000 * grinding < WANTED) revert BadParameters();
+    }
+
+    /// @dev The proximity gap of a random combination of rows: 189 bits of a challenge, less 26.8 for the multiplicity,
+    /// one and a half of the rate, two of the domain and one of the rows, all rounded up.
+    function _gap(uint256 length, uint256 log, uint256 rows) private pure {
+        uint256 lost = 3 * RelationReader.bits((1 << log) / length) + 4 * log + 2 * RelationReader.bits(rows);
+        if (lost > 2 * (189 - 27 - 107)) revert BadParameters();
     }
 
     /// @dev Queries against a word that is within 1/16 of a codeword, as a registration of 1,100 audits shows, or within
@@ -102,7 +117,9 @@ library Soundness {
         uint256 inverse = (1 << z.weightLogDomain) / length;
         bool closer = z.weightAudits >= 1600;
         uint256 bits;
-        if (inverse >= 31) bits = closer ? 3723 : 3398;
+        if (inverse >= 128) bits = closer ? 4285 : 3830;
+        else if (inverse >= 64) bits = closer ? 4080 : 3678;
+        else if (inverse >= 31) bits = closer ? 3723 : 3398;
         else if (inverse >= 26) bits = closer ? 3609 : 3307;
         else if (inverse >= 22) bits = closer ? 3491 : 3210;
         else if (inverse >= 18) bits = closer ? 3336 : 3080;
