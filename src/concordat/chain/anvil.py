@@ -31,6 +31,8 @@ from concordat.primitives.units import Address
 __all__ = ["AnvilNode", "find_anvil"]
 
 START_SECONDS = 30.0
+BLOCK_GAS = 60_000_000
+"""Gas of a block, as on Ethereum since the end of 2025."""
 KEEP_SECONDS = 0.2
 """Shortest pause between two looks at whether the chain has to be written down; a long chain takes longer to write, and
 is written more rarely."""
@@ -238,6 +240,7 @@ class AnvilNode:
             "config-out": ready,
             "cache-path": self.folder / "cache",
             "block-time": self._block_time,
+            "gas-limit": BLOCK_GAS,
         }
         if self._keeps:
             options |= {

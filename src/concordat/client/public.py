@@ -77,8 +77,10 @@ class PublicData:
         return self._open(b"commitment", model, read)
 
     def graph(self, model: bytes) -> Graph:
-        """The program of a model."""
+        """The program of a model; `NotFoundError` ``HiddenProgram`` if nobody is to see it."""
         commitment = self.commitment(model)
+        if commitment.hidden:
+            raise NotFoundError("The model is hidden: its program is not public.", code="HiddenProgram")
 
         def read(data: bytes) -> Graph:
             graph = Graph.from_bytes(data)

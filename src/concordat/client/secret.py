@@ -118,9 +118,23 @@ class SecretModel:
         parents: tuple[bytes, ...] = (),
     ) -> SecretModel:
         """Commit the weights of an imported model."""
-        disclosure, output = disclosure_of(show, imported.schema.output)
-        schema = ModelSchema(columns=imported.schema.columns, element_type=imported.schema.element_type, output=output)
-        circuit = compile_graph(imported.graph, disclosure=disclosure)
+        return cls.of_program(imported.graph, imported.schema, card, show=show, proofs=proofs, parents=parents)
+
+    @classmethod
+    def of_program(
+        cls,
+        graph: Graph,
+        schema: ModelSchema,
+        card: Card,
+        *,
+        show: str = "all",
+        proofs: int = _PROOFS,
+        parents: tuple[bytes, ...] = (),
+    ) -> SecretModel:
+        """Commit the weights of an integer program; as for :meth:`from_onnx`."""
+        disclosure, output = disclosure_of(show, schema.output)
+        schema = ModelSchema(columns=schema.columns, element_type=schema.element_type, output=output)
+        circuit = compile_graph(graph, disclosure=disclosure)
         relation = circuit.relation
         if not relation.weight_rows:
             raise ModelError(
@@ -154,7 +168,7 @@ class SecretModel:
         }
         manifest = Manifest(kind=ArtifactKind.MODEL, content=content)
         return cls(
-            graph=imported.graph,
+            graph=graph,
             schema=schema,
             manifest=manifest,
             hidden=hidden,
