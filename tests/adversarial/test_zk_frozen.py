@@ -19,7 +19,7 @@ from concordat.primitives.errors import VerificationError
 from concordat.testing.frozen import Edit, Known, carry, combination, edited, frozen, known
 from concordat.testing.proofs import Layer, layer, secret
 from concordat.testing.relations import violations
-from concordat.zk.challenges import Tag, family_offsets
+from concordat.zk.challenges import KeyChallenges, Tag, family_offsets
 from concordat.zk.field import ONE, ZERO, K, P, add, embed, inverse, mul, neg, power, root_of_unity, scale, sub
 from concordat.zk.prover.prove import prove
 from concordat.zk.prover.vector import Vector, from_ints
@@ -50,6 +50,7 @@ class Forgery:
         with ExitStack() as stack:
             stack.enter_context(challenges)
             stack.enter_context(edited(self.edits))
+            stack.enter_context(patch.object(module, "proof_secret", lambda _, seed: seed))
             if self.inverses is not None:
                 change = self.inverses
                 stack.enter_context(patch.object(module, "inverse_column", lambda *given: change(honest(*given))))
@@ -268,3 +269,13 @@ def test_attack_with_challenges_known_beforehand_succeeds_only_where_they_are_fr
     assert forgery.false
     assert forgery.accepted(frozen()), "the test has no teeth"
     assert not forgery.accepted(ExitStack())
+
+
+def test_attack_challenge_that_makes_a_denominator_zero_is_refused() -> None:
+    """Alpha equal to a key of a table would make its inverse free; honest transcripts never meet it."""
+    statement = MADE.statement()
+    proof = prove(statement, MADE.witness, seed=secret("forger"))
+    beta = KNOWN.keys[1]
+    struck = KeyChallenges(add(scale(beta, 4), embed(3)), beta)
+    with patch.object(KeyChallenges, "draw", lambda _: struck), pytest.raises(VerificationError, match="denominator"):
+        verify(statement, proof)

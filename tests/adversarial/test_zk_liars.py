@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from unittest.mock import patch
 
 import numpy as np
@@ -25,10 +26,12 @@ from concordat.testing.tiny import tiny_graph
 from concordat.zk import verification
 from concordat.zk.circuit import Disclosure, compile_graph
 from concordat.zk.field import P, embed, mul
+from concordat.zk.prover.code import ColumnTree
 from concordat.zk.prover.vector import Vector
 from concordat.zk.relation import LookupKind, Relation, TermKind
 from concordat.zk.statement import Statement
 from concordat.zk.verifier import verify
+from concordat.zk.verifier.reader import NODE_BYTES, ProofReader
 
 Columns = tuple[Vector, Vector]
 
@@ -313,3 +316,33 @@ def _cells(relation: Relation) -> list[tuple[int, int]]:
                 rows = term.indices or tuple(range(term.start, term.start + family.count))
                 cells += [(term.column, row) for row in rows]
     return cells
+
+
+# -- trees -----------------------------------------------------------------------------------------------------------
+
+
+def test_attack_inner_node_shown_as_a_leaf_and_leaf_as_a_node_are_refused() -> None:
+    """A tree of one level more or less: the depth comes from the statement, and leaves have a tag of their own."""
+    columns = np.arange(64, dtype=np.uint64).reshape(16, 4)
+    tree = ColumnTree(columns, b"salts")
+    assert ProofReader(tree.open([5])).columns(tree.root, [5], 4, 4) == {5: [20, 21, 22, 23]}
+    opened, salt = tree.open([5]), 16
+    leaf = sha256(b"\x00" + opened[32 : 32 + salt] + opened[:32]).digest()[:NODE_BYTES]
+    sibling = opened[32 + salt : 32 + salt + NODE_BYTES]
+    pair = sibling + leaf  # what the parent of leaves 4 and 5 hashes
+    for height in (4, 5, 6, 7):
+        shown = pair[: 8 * height].ljust(8 * height + salt, b"\0") + opened[32 + salt + NODE_BYTES :]
+        with pytest.raises(VerificationError):
+            ProofReader(shown).columns(tree.root, [2], 3, height)
+    for depth in (3, 5):
+        with pytest.raises(VerificationError):
+            ProofReader(opened + bytes(NODE_BYTES)).columns(tree.root, [5], depth, 4)
+
+
+def test_attack_column_shown_at_another_position_is_refused() -> None:
+    columns = np.arange(64, dtype=np.uint64).reshape(16, 4)
+    tree = ColumnTree(columns, b"salts")
+    for position in range(16):
+        if position != 5:
+            with pytest.raises(VerificationError):
+                ProofReader(tree.open([5])).columns(tree.root, [position], 4, 4)

@@ -58,6 +58,27 @@ def refused_for_its_parameters(endpoint: Endpoint, verifier: Address, p: Paramet
     raise AssertionError("an empty proof was accepted")
 
 
+CORNERS = {
+    "every draw at its least": {
+        "log_width": 6, "log_domain": 10, "queries": 64, "hub_log_width": 5, "hub_log_domain": 10, "hub_queries": 53,
+        "weight_tail": 2032, "weight_log_domain": 15, "weight_queries": 31, "weight_audits": 1100,
+        "input_log_domain": 10, "input_queries": 44, "grinding": 9,
+    },
+    "proximity gap of a thin code": {"log_width": 6, "log_domain": 20, "queries": 60},
+    "proximity gap of a thin hub": {"hub_log_width": 5, "hub_log_domain": 22, "hub_queries": 60},
+}  # fmt: skip
+"""Parameters that pass every check by itself, and are worth too little in all."""
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+def test_contract_refuses_corners_where_only_the_sum_is_too_little(anvil: AnvilNode, corner: str) -> None:
+    p = replace(choose(RELATION), **CORNERS[corner])
+    assert soundness(RELATION, p)["total"] < SECURITY_BITS
+    with Endpoint(anvil.url) as endpoint:
+        verifier = deploy_proof_verifier(endpoint, anvil.development_accounts()[0])
+        assert refused_for_its_parameters(endpoint, verifier, p)
+
+
 def test_contract_refuses_parameters_as_soon_as_the_verifier_does(anvil: AnvilNode) -> None:
     with Endpoint(anvil.url) as endpoint:
         verifier = deploy_proof_verifier(endpoint, anvil.development_accounts()[0])
