@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Cubics, K} from "./Cubic.sol";
 import {EqTable, Evaluation, PowerTable, RunSums} from "./Evaluation.sol";
+import {Fractions} from "./Fractions.sol";
 import {RelationReader, Shape} from "./RelationReader.sol";
 
 /// @dev What the transcript drew before the final point.
@@ -153,21 +154,18 @@ contract ConstraintEvaluator {
     ) private pure {
         unchecked {
             uint256 shift = w.eq.shift;
-            K denominator = base;
+            uint256 c0 = (K.unwrap(base) & Cubics.LANE) + Cubics.P;
+            uint256 c1 = (K.unwrap(base) >> 80) & Cubics.LANE;
+            uint256 c2 = K.unwrap(base) >> 160;
             for (uint256 j = 0; j < count;) {
                 uint256 row = start + j;
-                uint256 place = row & ((1 << shift) - 1);
-                uint256 stop = (1 << shift) - place;
-                if (stop > count - j) stop = count - j;
-                (K n, K d) = (Cubics.ZERO, Cubics.ONE);
-                for (j += stop; stop != 0; --stop) {
-                    n = Cubics.fuse(n, denominator, d, w.eq.low[place]);
-                    d = d * denominator;
-                    denominator = Cubics.normal(K.wrap(K.unwrap(denominator) + Cubics.P - 1));
-                    ++place;
+                (uint256 low, uint256 stop) = _block(w, row, count - j);
+                uint256 fraction = Fractions.begin();
+                for (; low != stop; low += 32) {
+                    Fractions.add(fraction, low, c0 - j, c1, c2);
+                    ++j;
                 }
-                over[column] = Cubics.fuse(over[column], d, n * w.eq.high[row >> shift], under[column]);
-                under[column] = under[column] * d;
+                _join(fraction, w.eq.high[row >> shift], over, under, column);
             }
         }
     }
@@ -194,35 +192,49 @@ contract ConstraintEvaluator {
             uint256 shift = w.eq.shift;
             for (uint256 j = 0; j < count;) {
                 uint256 row = start + j;
-                uint256 place = row & ((1 << shift) - 1);
-                uint256 stop = (1 << shift) - place;
-                if (stop > count - j) stop = count - j;
-                (K n, K d) = (Cubics.ZERO, Cubics.ONE);
-                for (j += stop; stop != 0; --stop) {
-                    K denominator = _denominator(base, square, pair);
-                    n = Cubics.fuse(n, denominator, d, w.eq.low[place]);
-                    d = d * denominator;
-                    ++place;
+                (uint256 low, uint256 stop) = _block(w, row, count - j);
+                j += (stop - low) >> 5;
+                uint256 fraction = Fractions.begin();
+                for (; low != stop; low += 32) {
+                    (uint256 c0, uint256 c1, uint256 c2) = _denominator(base, square, pair);
+                    Fractions.add(fraction, low, c0, c1, c2);
                     pair += 16;
                 }
-                over[column] = Cubics.fuse(over[column], d, n * w.eq.high[row >> shift], under[column]);
-                under[column] = under[column] * d;
+                _join(fraction, w.eq.high[row >> shift], over, under, column);
             }
         }
     }
 
-    /// @dev base - x + square * y for the two numbers at `pair` in the call data.
-    function _denominator(K base, K square, uint256 pair) private pure returns (K d) {
+    /// @dev Where eq's lower factors of rows with one upper factor lie in memory, from a row on.
+    function _block(Work memory w, uint256 row, uint256 most) private pure returns (uint256 from, uint256 to) {
+        K[] memory low = w.eq.low;
+        uint256 place = row & (low.length - 1);
+        if (most > low.length - place) most = low.length - place;
+        assembly ("memory-safe") {
+            from := add(add(low, 32), shl(5, place))
+            to := add(from, shl(5, most))
+        }
+    }
+
+    /// @dev Add a block's fraction, times its upper factor, to the column's.
+    function _join(uint256 fraction, K high, K[2] memory over, K[2] memory under, uint256 column) private pure {
+        (K n, K d) = Fractions.end(fraction);
+        over[column] = Cubics.fuse(over[column], d, n * high, under[column]);
+        under[column] = under[column] * d;
+    }
+
+    /// @dev base - x + square * y for the two numbers at `pair` in the call data; coordinates below 2^130.
+    function _denominator(K base, K square, uint256 pair) private pure returns (uint256 c0, uint256 c1, uint256 c2) {
         assembly ("memory-safe") {
             let p := 0xFFFFFFFF00000001
             let lane := 0xFFFFFFFFFFFFFFFFFFFF
             let y := sar(192, calldataload(add(pair, 8)))
             if slt(y, 0) { y := add(y, p) }
-            // two primes, because -x is less than one of them in size, and x less than 2^63
-            let c0 := add(add(and(base, lane), shl(1, p)), mul(and(square, lane), y))
-            d := mod(sub(c0, sar(192, calldataload(pair))), p)
-            d := or(d, shl(80, mod(add(and(shr(80, base), lane), mul(and(shr(80, square), lane), y)), p)))
-            d := or(d, shl(160, mod(add(shr(160, base), mul(shr(160, square), y)), p)))
+            // a prime more, because x is less than that in size
+            c0 := add(add(and(base, lane), p), mul(and(square, lane), y))
+            c0 := sub(c0, sar(192, calldataload(pair)))
+            c1 := add(and(shr(80, base), lane), mul(and(shr(80, square), lane), y))
+            c2 := add(shr(160, base), mul(shr(160, square), y))
         }
     }
 
