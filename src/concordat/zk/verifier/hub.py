@@ -22,7 +22,7 @@ from concordat.zk.transcript import Transcript
 from concordat.zk.verifier.reader import ProofReader
 from concordat.zk.verifier.sumcheck import run_sumcheck
 
-__all__ = ["Claim", "Explicit", "Powers", "Tensor", "open_hub", "point_powers"]
+__all__ = ["Claim", "Explicit", "Folded", "Powers", "Tensor", "open_hub", "point_powers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def open_hub(
     # 1. sumcheck over the row index, its messages padded by the row of pads
     check = run_sumcheck(reader, transcript, tag=Tag.HUB_ROUND, rounds=bits, degree=2)
     row_weights = eq_table(check.point)
-    batched, value, weight = _Folded(width, row_weights), ZERO, (1, 0, 0)
+    batched, value, weight = Folded(width, row_weights), ZERO, (1, 0, 0)
     for claim in claims:
         for part in claim.parts:
             batched.add(part, weight)
@@ -144,7 +144,7 @@ def _coordinates(values: Sequence[K]) -> tuple[list[int], list[int], list[int]]:
     return [v[0] for v in values], [v[1] for v in values], [v[2] for v in values]
 
 
-class _Folded:
+class Folded:
     """The batched factors, folded over the rows: written out where they must be, by powers where they can."""
 
     def __init__(self, width: int, row_weights: Sequence[K]) -> None:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 
 from concordat.primitives.errors import VerificationError
@@ -44,7 +45,7 @@ from concordat.zk.verifier.products import ProductClaims, product_claims
 from concordat.zk.verifier.reader import ProofReader
 from concordat.zk.verifier.sumcheck import HiddenSumcheck, run_sumcheck
 
-__all__ = ["input_point", "verify"]
+__all__ = ["Begun", "Reduced", "Verification", "column_value", "input_point", "shown_value", "verify"]
 
 
 def verify(statement: Statement, proof: bytes) -> None:
@@ -64,7 +65,7 @@ def verify(statement: Statement, proof: bytes) -> None:
     """
     check(statement.relation, statement.parameters)
     _check_modes(statement)
-    _Verifier(statement, proof).run()
+    Verification(statement, proof).run()
 
 
 def input_point(root: bytes) -> K:
@@ -72,6 +73,25 @@ def input_point(root: bytes) -> K:
     digest = sha256(b"concordat input point" + root).digest()
     numbers = [int.from_bytes(digest[i : i + 8], "big") % P for i in (0, 8, 16)]
     return (numbers[0], numbers[1], numbers[2] or 1)
+
+
+def shown_value(begun: Begun) -> K:
+    """What the folded witness gives at the final point, of the shown values of its columns."""
+    a, b, h = begun.values
+    return total((a, mul(begun.mu, b), mul(mul(begun.mu, begun.mu), h)))
+
+
+def column_value(factors: Sequence[K], mu: K, blocks: int, cells: Sequence[int], inverses: Sequence[int]) -> K:
+    """What the folded witness has to be at the domain point of an opened column."""
+    value = ZERO
+    for k, factor in enumerate(factors):
+        part = ZERO
+        if k < blocks:
+            part = add(embed(cells[k]), scale(mu, cells[blocks + k]))
+        if 3 * k < len(inverses):
+            part = add(part, mul(mul(mu, mu), (inverses[3 * k], inverses[3 * k + 1], inverses[3 * k + 2])))
+        value = add(value, mul(factor, part))
+    return value
 
 
 def _check_modes(statement: Statement) -> None:
@@ -83,13 +103,78 @@ def _check_modes(statement: Statement) -> None:
         raise VerificationError("The statement lacks its weights, or has some too many.", code="BadStatement")
 
 
-class _Verifier:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """What is sent and drawn up to the final point of the constraint sumcheck."""
+
+    keys: KeyChallenges
+    """Challenges of the look-ups."""
+    batching: Batching
+    """Challenges that batch."""
+    sums: tuple[K, K, K]
+    """The sum of all products with its pad, and F and X at the end."""
+    products: HiddenSumcheck
+    """The product sumcheck."""
+    lambdas: Sequence[K]
+    """Factors of the linear claims."""
+    rounds: HiddenSumcheck
+    """The constraint sumcheck."""
+    values: Sequence[K]
+    """The columns a, b and h at the final point."""
+    mu: K
+    """Mixes columns."""
+    balance: K
+    """Factor of the product sumcheck's last claim."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduced:
+    """What is left of both sumchecks at the final point."""
+
+    coefficients: Coefficients
+    """Of the constraint polynomial."""
+    claims: ProductClaims
+    """Factors of weights and masks."""
+    rows: list[K]
+    """Factors of the weight matrix's rows."""
+    linear: LinearClaim
+    """The one linear claim."""
+
+
+class Verification:
+    """A verification in the order of the protocol; `state` of its transcript links what is replayed apart."""
+
     def __init__(self, statement: Statement, proof: bytes) -> None:
         self.statement, self.relation, self.parameters = statement, statement.relation, statement.parameters
         self.reader, self.transcript = ProofReader(proof), Transcript()
 
     def run(self) -> None:
-        relation, p, reader, transcript = self.relation, self.parameters, self.reader, self.transcript
+        """All of it."""
+        relation, p = self.relation, self.parameters
+        # 1., 2., 3. commitments and sumchecks
+        begun = self.begin()
+        reduced = self.reduce(begun)
+        # 4. hub
+        self.commit_hub()
+        # 5. columns
+        split = relation.log_rows - p.log_width
+        opened = self._open_columns(begun.rounds.point[:split], begun.mu, reduced.rows)
+        # 6. linear opening
+        column_factors = eq_table(begun.rounds.point[split:])
+        offsets = self.offsets()
+        hub_claims = [
+            self.joint_claim(reduced, begun.batching, offsets),
+            Claim((Explicit(offsets[1], column_factors),), shown_value(begun)),
+            *opened,
+        ]
+        open_hub(self.reader, self.transcript, relation, p, self.hub_root, hub_claims)
+        self.reader.end()
+
+    # -- transcript --------------------------------------------------------------------------------------------------
+
+    def begin(self) -> Begun:
+        """Commitments and both sumchecks."""
+        relation, reader, transcript = self.relation, self.reader, self.transcript
         # 1. commitments
         transcript.absorb(Tag.STATEMENT, self.statement.encode())
         self.witness_root = reader.take(32)
@@ -99,8 +184,8 @@ class _Verifier:
         transcript.absorb(Tag.INVERSES, self.inverse_root)
         batching = Batching.draw(transcript)
         # 2. product sumcheck, which begins with the padded sum of all products
-        begun = reader.elements(1) if relation.matmuls else [ZERO]
-        transcript.absorb_elements(Tag.PRODUCT_CLAIM, begun)
+        first = reader.elements(1) if relation.matmuls else [ZERO]
+        transcript.absorb_elements(Tag.PRODUCT_CLAIM, first)
         products = run_sumcheck(reader, transcript, tag=Tag.PRODUCT_ROUND, rounds=relation.product_rounds, degree=2)
         shown = reader.elements(2) if relation.matmuls else [ZERO, ZERO]
         transcript.absorb_elements(Tag.PRODUCT_VALUES, shown)
@@ -110,42 +195,57 @@ class _Verifier:
         values = reader.elements(3)
         transcript.absorb_elements(Tag.CONSTRAINT_VALUES, values)
         mu, balance = transcript.challenges(2)
-        point = ConstraintPoint(rounds.point)
-        coefficients = evaluate(relation, keys, batching, point)
-        claims = self._products(batching, products, point)
-        row_factors = self._cells(coefficients, claims, batching, lambdas, point)
-        linear = join(
-            self.statement,
-            batching,
-            products,
-            (begun[0], shown[0], shown[1]),
-            lambdas,
-            (claims.mask_right, claims.mask_left),
-            claims.form,
-            rounds,
-            balance,
-            row_factors,
+        return Begun(
+            keys=keys,
+            batching=batching,
+            sums=(first[0], shown[0], shown[1]),
+            products=products,
+            lambdas=lambdas,
+            rounds=rounds,
+            values=values,
+            mu=mu,
+            balance=balance,
         )
-        linear.value = add(linear.value, coefficients.value(keys, values[0], values[1], values[2]))
-        # 4. hub
-        hub_root = reader.take(32)
-        transcript.absorb(Tag.HUB, hub_root)
-        # 5. columns
-        split = relation.log_rows - p.log_width
-        opened = self._open_columns(rounds.point[:split], mu, row_factors)
-        # 6. linear opening
-        shown_value = total((values[0], mul(mu, values[1]), mul(mul(mu, mu), values[2])))
-        column_factors = eq_table(rounds.point[split:])
-        offsets = self._offsets()
-        hub_claims = [
-            self._joint_claim(linear, claims, batching, offsets),
-            Claim((Explicit(offsets[1], column_factors),), shown_value),
-            *opened,
-        ]
-        open_hub(reader, transcript, relation, p, hub_root, hub_claims)
-        reader.end()
+
+    def commit_hub(self) -> None:
+        """The hub's root."""
+        self.hub_root = self.reader.take(32)
+        self.transcript.absorb(Tag.HUB, self.hub_root)
+
+    def draw_positions(self) -> tuple[list[int], list[int], list[int]]:
+        """Positions of witness, weights and input, behind their work."""
+        p = self.parameters
+        if not self.transcript.grinds(self.reader.nonce(), p.grinding):
+            raise VerificationError("The proof lacks its work.", code="BadProof")
+        return (
+            self.transcript.positions(p.queries, p.log_domain),
+            self.transcript.positions(p.weight_queries, p.weight_log_domain) if p.weight_tail else [],
+            self.transcript.positions(p.input_queries, p.input_log_domain) if p.input_log_domain else [],
+        )
 
     # -- from the sumchecks to one linear claim ----------------------------------------------------------------------
+
+    def reduce(self, begun: Begun) -> Reduced:
+        """Both last claims as one, linear in what is hidden."""
+        point = ConstraintPoint(begun.rounds.point)
+        coefficients = evaluate(self.relation, begun.keys, begun.batching, point)
+        claims = self._products(begun.batching, begun.products, point)
+        rows = self._cells(coefficients, claims, begun.batching, begun.lambdas, point)
+        linear = join(
+            self.statement,
+            begun.batching,
+            begun.products,
+            begun.sums,
+            begun.lambdas,
+            (claims.mask_right, claims.mask_left),
+            claims.form,
+            begun.rounds,
+            begun.balance,
+            rows,
+        )
+        a, b, h = begun.values
+        linear.value = add(linear.value, coefficients.value(begun.keys, a, b, h))
+        return Reduced(coefficients=coefficients, claims=claims, rows=rows, linear=linear)
 
     def _products(self, batching: Batching, products: HiddenSumcheck, point: ConstraintPoint) -> ProductClaims:
         if not self.relation.matmuls:
@@ -184,38 +284,26 @@ class _Verifier:
 
     # -- columns -----------------------------------------------------------------------------------------------------
 
-    def _offsets(self) -> tuple[int, int, int, int]:
+    def offsets(self) -> tuple[int, int, int, int]:
         """First elements in the hub of the folded weights, the folded witness, the hidden scalars and the input."""
         weights, witness, pads, _ = segment_lengths(self.relation, self.parameters)
         return 0, weights, weights + witness, weights + witness + pads
 
     def _open_columns(self, row_point: Sequence[K], mu: K, row_factors: Sequence[K]) -> list[Claim]:
         """Claims about the folded rows at the opened positions."""
-        statement, relation, p = self.statement, self.relation, self.parameters
-        reader, transcript = self.reader, self.transcript
-        if not transcript.grinds(reader.nonce(), p.grinding):
-            raise VerificationError("The proof lacks its work.", code="BadProof")
-        witness_at = transcript.positions(p.queries, p.log_domain)
-        weights_at = transcript.positions(p.weight_queries, p.weight_log_domain) if p.weight_tail else []
-        input_at = transcript.positions(p.input_queries, p.input_log_domain) if p.input_log_domain else []
+        statement, relation, p, reader = self.statement, self.relation, self.parameters, self.reader
+        witness_at, weights_at, input_at = self.draw_positions()
         blocks, inverse_blocks = p.blocks(relation), p.inverse_blocks(relation)
         cells = reader.columns(self.witness_root, witness_at, p.log_domain, 2 * blocks + 3)
         inverses = reader.columns(self.inverse_root, witness_at, p.log_domain, 3 * inverse_blocks)
-        lengths, offsets = segment_lengths(relation, p), self._offsets()
+        lengths, offsets = segment_lengths(relation, p), self.offsets()
         generator = root_of_unity(p.log_domain)
         block_factors = eq_table(row_point)[: max(blocks, inverse_blocks)]
         claims = []
         for position, column in cells.items():
             base = pow(generator, position, P)
             h = inverses[position]
-            value = ZERO
-            for k, factor in enumerate(block_factors):
-                part = ZERO
-                if k < blocks:
-                    part = add(embed(column[k]), scale(mu, column[blocks + k]))
-                if k < inverse_blocks:
-                    part = add(part, mul(mul(mu, mu), (h[3 * k], h[3 * k + 1], h[3 * k + 2])))
-                value = add(value, mul(factor, part))
+            value = column_value(block_factors, mu, blocks, column, h)
             claims.append(Claim((Powers(offsets[1], lengths[1], base),), value))
             hidden = (column[2 * blocks], column[2 * blocks + 1], column[2 * blocks + 2])
             claims.append(Claim((Powers(offsets[2], lengths[2], base),), hidden))
@@ -240,14 +328,14 @@ class _Verifier:
         outside = powers(input_point(commitment.root), length)
         return [*claims, Claim((Explicit(offset, outside),), commitment.outside)]
 
-    def _joint_claim(
-        self, linear: LinearClaim, claims: ProductClaims, batching: Batching, offsets: tuple[int, int, int, int]
-    ) -> Claim:
+    def joint_claim(self, reduced: Reduced, batching: Batching, offsets: tuple[int, int, int, int]) -> Claim:
+        """The linear claim about hidden scalars, weights and input, in this order."""
+        linear, form = reduced.linear, reduced.claims.form
         parts: list[Explicit | Powers | Tensor] = [Explicit(offsets[2], linear.pads)]
         if linear.weights != ZERO:
-            split = max(0, len(claims.form) - self.parameters.hub_log_width)
-            high = [mul(linear.weights, h) for h in expand(claims.form[:split])]
-            parts.append(Tensor(high, expand(claims.form[split:])))
+            split = max(0, len(form) - self.parameters.hub_log_width)
+            high = [mul(linear.weights, h) for h in expand(form[:split])]
+            parts.append(Tensor(high, expand(form[split:])))
         if linear.taken != ZERO:
             ladder = powers(batching.xi, self.relation.input_count)
             parts.append(Explicit(offsets[3], [mul(linear.taken, x) for x in ladder]))
