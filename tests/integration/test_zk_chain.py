@@ -8,16 +8,19 @@ from random import Random
 
 import pytest
 
+from concordat.chain.answers import Refusal
 from concordat.chain.anvil import AnvilNode
 from concordat.chain.proofs import check_on_chain, deploy_proof_verifier
 from concordat.chain.rpc import Endpoint
 from concordat.primitives.errors import VerificationError
+from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address
 from concordat.testing.inference import ProvenCase, prove_inference, small_case
 from concordat.testing.small import small_graph
 from concordat.zk.circuit import Disclosure
 from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
 from concordat.zk.verifier import verify
+from concordat.zk.verifier.reader import ProofReader
 
 pytestmark = pytest.mark.chain
 
@@ -77,11 +80,65 @@ def test_contract_refuses_any_changed_field_of_the_statement(court: Court, case:
         "version": 2,
         "weights": WeightCommitment(root=bytes(32)),
         "input": replace(statement.input, outside=(1, 2, 3)),
+        "relation": replace(statement.relation, input_start=statement.relation.input_start + 1),
         "publics": ((statement.publics[0][0] + 1, *statement.publics[0][1:]),),
         "parameters": replace(statement.parameters, queries=statement.parameters.queries // 2),
     }
     for name, value in changed.items():
         assert not court.accepts(replace(statement, **{name: value}), proof), name
+    other = replace(statement, input=replace(statement.input, root=bytes(32)))
+    assert not court.accepts(other, proof)
+
+
+def test_contract_accepts_a_batch_and_none_of_its_answers_changed(court: Court) -> None:
+    batch = prove_inference(small_graph(hidden=6), batch=3)
+    answer = batch.prove()
+    verify(batch.statement, answer)
+    assert court.accepts(batch.statement, answer)
+    numbers = batch.statement.publics[0]
+    for place in range(0, len(numbers), 2):
+        changed = (*numbers[:place], numbers[place] + 1, *numbers[place + 1 :])
+        assert not court.accepts(batch.stating(publics=(changed,)), answer), place
+
+
+def test_contract_refuses_a_changed_byte_in_every_section(
+    court: Court, case: ProvenCase, proof: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    take = ProofReader.take
+
+    def noted(reader: ProofReader, count: int) -> bytes:
+        read.append(count)
+        return take(reader, count)
+
+    monkeypatch.setattr(ProofReader, "take", noted)
+    verify(case.statement, proof)
+    starts = [sum(read[:i]) for i in range(len(read))]
+    assert sum(read) == len(proof)
+    # where the size of what is read next changes a section begins: its first and its last piece, by size
+    first = {count: i for i, count in reversed(list(enumerate(read)))}
+    last = {count: i for i, count in enumerate(read)}
+    pieces = sorted({*first.values(), *last.values()})
+    assert len(pieces) >= 20
+    for i in pieces:
+        for place in {starts[i], starts[i] + read[i] - 1}:
+            mutant = bytearray(proof)
+            mutant[place] ^= 1
+            assert not court.accepts(case.statement, bytes(mutant)), (i, read[i], place)
+
+
+def test_contract_refuses_parameters_worth_too_little(court: Court, case: ProvenCase) -> None:
+    parameters = case.statement.parameters
+    for name in ("queries", "hub_queries", "weight_queries", "input_queries"):
+        weaker = replace(parameters, **{name: getattr(parameters, name) - 4})
+        statement = case.stating(parameters=weaker)
+        with pytest.raises(VerificationError, match="bits of soundness"):
+            verify(statement, b"")
+        with pytest.raises(VerificationError) as refused:
+            check_on_chain(court.endpoint, court.verifier, statement, b"")
+        cause = refused.value.__cause__
+        assert isinstance(cause, Refusal), name
+        assert cause.data == keccak256(b"BadParameters()")[:4], name
 
 
 def test_contract_refuses_flipped_bits_anywhere_in_the_proof(court: Court, case: ProvenCase, proof: bytes) -> None:
