@@ -72,7 +72,20 @@ pub struct Job<'a> {
     pub input: Option<&'a Input>,
     /// 32 secret bytes.
     pub seed: &'a [u8],
+    /// Told each phase as it begins, with the share of the work that lies behind; false ends the proof.
+    pub progress: &'a (dyn Fn(&'static str, f64) -> bool + Sync),
 }
+
+/// The phases, with about the share of the work that lies behind each; as in `concordat.zk.prover.progress`.
+const PHASES: [(&str, f64); 7] = [
+    ("witness", 0.0),
+    ("inverses", 0.3),
+    ("products", 0.5),
+    ("constraints", 0.55),
+    ("hub", 0.7),
+    ("opening", 0.85),
+    ("done", 1.0),
+];
 
 /// Prove.
 pub fn prove(job: &Job<'_>) -> Result<Vec<u8>, Malformed> {
@@ -80,25 +93,36 @@ pub fn prove(job: &Job<'_>) -> Result<Vec<u8>, Malformed> {
     if job.columns.iter().any(|c| c.len() != relation.used_rows) {
         return Err(Malformed("the witness has the wrong number of rows"));
     }
+    let mut phases = PHASES.iter();
+    let mut begin = || {
+        let going = phases.next().is_none_or(|&(phase, share)| (job.progress)(phase, share));
+        if going { Ok(()) } else { Err(Malformed("the proof was given up")) }
+    };
+    begin()?;
     let mut prover = Prover::new(job);
     prover.messages.transcript.absorb(Tag::Statement, job.statement);
     let witness = prover.commit_witness();
     let [alpha, beta] = prover.messages.transcript.challenges();
+    begin()?;
     let inverses = prover.commit_inverses(alpha, beta);
     let [theta, tau, eta, zeta, xi] = prover.messages.transcript.challenges();
     let batching = Batching { theta, tau, eta, zeta, xi };
+    begin()?;
     let (scales, steps) = prover.scales(theta);
     let products = prover.products(&batching, &scales);
     let lambdas: [K; 4] = prover.messages.transcript.challenges();
+    begin()?;
     let mut tables = prover.tables(&batching, alpha, beta, &steps);
     let (columns, rows) = prover.couple(&mut tables, &batching, &products, &scales, &lambdas);
     let rounds = prover.constraints(tables, alpha, beta);
     let [mu, balance] = prover.messages.transcript.challenges();
     // the hub
+    begin()?;
     let split = (relation.log_rows() - p.log_width) as usize;
     let flat = prover.segments(&eq_table(&rounds.point[..split]), mu, &rows);
     let hub = Hub::new(relation, p, &flat, job.seed);
     prover.messages.commit(Tag::Hub, &hub.tree.root());
+    begin()?;
     let opened = prover.open_columns(&witness, &inverses);
     // the batched claim
     let delta = prover.messages.transcript.challenge();
@@ -137,6 +161,7 @@ pub fn prove(job: &Job<'_>) -> Result<Vec<u8>, Malformed> {
         add_ladders(ladders, &mut factors[offsets[segment]..offsets[segment] + lengths[segment]]);
     }
     hub.open(&mut prover.messages, p, factors);
+    begin()?;
     Ok(prover.messages.proof)
 }
 

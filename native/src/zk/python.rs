@@ -1,5 +1,7 @@
 //! The prover in the Python module.
 
+use std::sync::Mutex;
+
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -100,7 +102,7 @@ impl ZkProver {
         }
     }
 
-    #[pyo3(signature = (statement, a, b, *, seed, weights = None, plain = None, taken = None))]
+    #[pyo3(signature = (statement, a, b, *, seed, weights = None, plain = None, taken = None, progress = None))]
     #[allow(clippy::too_many_arguments)]
     fn prove<'py>(
         &self,
@@ -112,7 +114,18 @@ impl ZkProver {
         weights: Option<&ZkWeights>,
         plain: Option<PyReadonlyArray1<'py, i64>>,
         taken: Option<&ZkInput>,
+        progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
+        let raised = Mutex::new(None);
+        let tell = |phase: &'static str, share: f64| {
+            let Some(callable) = &progress else { return true };
+            let told = Python::attach(|py| callable.call1(py, (phase, share)).map(drop));
+            let going = told.is_ok();
+            if let (Err(error), Ok(mut raised)) = (told, raised.lock()) {
+                *raised = Some(error);
+            }
+            going
+        };
         let columns = [a.as_slice()?, b.as_slice()?];
         let words = weights.map(|w| w.words.bind(py).try_readonly()).transpose()?;
         let words = words.as_ref().map(|words| words.as_slice()).transpose()?;
@@ -129,8 +142,13 @@ impl ZkProver {
             plain: plain.as_ref(),
             input: taken.map(|t| &t.0),
             seed,
+            progress: &tell,
         };
-        let proof = py.detach(|| prove(&job)).map_err(refuse)?;
+        let proof = py.detach(|| prove(&job));
+        if let Ok(Some(error)) = raised.into_inner() {
+            return Err(error);
+        }
+        let proof = proof.map_err(refuse)?;
         Ok(PyBytes::new(py, &proof))
     }
 }

@@ -273,7 +273,7 @@ def choose(
             if fits and relation.pads + candidate.queries <= 1 << (candidate.log_domain - 2):
                 size = proof_bytes(relation, candidate)
                 registration = 8 * relation.weight_rows * candidate.weight_audits / proofs
-                cost = (size + registration) / _BYTES_PER_MS + _work(relation, candidate) / 1e6
+                cost = (size + registration) / _BYTES_PER_MS + work(relation, candidate) / 1e6
                 rank = max(0.0, size + _SIZE_SPREAD - limit), cost
                 if best is None or rank < best[0]:
                     best = rank, candidate
@@ -347,8 +347,8 @@ def _opened(queries: int, log_domain: int, height: int) -> float:
     return columns * (8 * height + 16) + 27 * digests
 
 
-def _work(relation: Relation, parameters: Parameters) -> float:
-    """About how many nanoseconds of one core the codes, their trees and the work take, of what depends on sizes."""
+def work(relation: Relation, parameters: Parameters) -> float:
+    """About how many nanoseconds of a core codes, trees and grinding take: what depends on the parameters."""
     p = parameters
     nanoseconds = _code_work(2 * p.blocks(relation) + 3, p.log_width, p.log_domain)
     nanoseconds += _code_work(3 * p.inverse_blocks(relation), p.log_width, p.log_domain)

@@ -16,11 +16,14 @@ from concordat.zk.prover import commit, keeping, native
 from concordat.zk.prover import prove as plain
 from concordat.zk.prover.commit import CommittedInput, CommittedWeights
 from concordat.zk.prover.native import NativeInput, NativeWeights
+from concordat.zk.prover.progress import PHASES, Progress
 from concordat.zk.prover.prove import Witness
 from concordat.zk.relation import Relation
 from concordat.zk.statement import Statement
 
 __all__ = [
+    "PHASES",
+    "Progress",
     "Taken",
     "Weights",
     "Witness",
@@ -71,6 +74,7 @@ def prove(
     seed: bytes,
     weights: Weights | None = None,
     taken: Taken | None = None,
+    progress: Progress | None = None,
 ) -> bytes:
     """A proof of a statement.
 
@@ -86,6 +90,9 @@ def prove(
         The opened commitment where the statement has one.
     taken : optional
         The opened commitment of the input where the statement has one.
+    progress : callable, optional
+        Called as ``progress(phase, share)`` when a phase of `PHASES` begins: `share` of the work lies behind. What it
+        raises ends the proof.
 
     Raises
     ------
@@ -99,8 +106,8 @@ def prove(
                 code="BadWitness",
                 hint="Commit both with concordat.zk.prover.",
             )
-        return plain.prove(statement, witness, seed=seed, weights=weights, taken=taken)
-    return native.prove(statement, witness, seed=seed, weights=weights, taken=taken)
+        return plain.prove(statement, witness, seed=seed, weights=weights, taken=taken, progress=progress)
+    return native.prove(statement, witness, seed=seed, weights=weights, taken=taken, progress=progress)
 
 
 def words_of_weights(weights: Weights) -> npt.NDArray[np.uint64]:

@@ -13,6 +13,7 @@ from concordat.primitives.errors import ModelError
 from concordat.primitives.native import rust
 from concordat.zk.challenges import PROTOCOL
 from concordat.zk.parameters import Parameters, check
+from concordat.zk.prover.progress import Progress
 from concordat.zk.prover.prove import Witness, proof_secret
 from concordat.zk.prover.vector import from_ints
 from concordat.zk.relation import Relation
@@ -91,6 +92,7 @@ def prove(
     seed: bytes,
     weights: NativeWeights | None = None,
     taken: NativeInput | None = None,
+    progress: Progress | None = None,
 ) -> bytes:
     """Twin of `concordat.zk.prover.prove.prove`: the same bytes."""
     check(statement.relation, statement.parameters)
@@ -109,6 +111,7 @@ def prove(
             weights=None if weights is None else weights.handle,
             plain=plain,
             taken=None if taken is None else taken.handle,
+            progress=progress,
         )
     except ValueError as error:
         raise _refused(error) from error

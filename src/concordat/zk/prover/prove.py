@@ -19,6 +19,7 @@ from concordat.zk.prover.code import ColumnTree, encode_rows
 from concordat.zk.prover.commit import CommittedInput, CommittedWeights
 from concordat.zk.prover.hub import Hub
 from concordat.zk.prover.message import Messages
+from concordat.zk.prover.progress import PHASES, Progress, silent
 from concordat.zk.prover.tables import (
     ConstraintTables,
     constraint_tables,
@@ -75,6 +76,7 @@ def prove(
     seed: bytes,
     weights: CommittedWeights | None = None,
     taken: CommittedInput | None = None,
+    progress: Progress | None = None,
 ) -> bytes:
     """A proof of a statement.
 
@@ -90,11 +92,13 @@ def prove(
         The opened commitment where the statement has one.
     taken : CommittedInput, optional
         The opened commitment of the input where the statement has one.
+    progress : callable, optional
+        Told each phase of `PHASES` as it begins, with the share of the work that lies behind.
     """
     check(statement.relation, statement.parameters)
     if len(seed) != 32:
         raise ModelError("The seed of a proof is 32 bytes.", code="BadWitness")
-    return _Prover(statement, witness, proof_secret(statement.encode(), seed), weights, taken).run()
+    return _Prover(statement, witness, proof_secret(statement.encode(), seed), weights, taken).run(progress or silent)
 
 
 def proof_secret(statement: bytes, seed: bytes) -> bytes:
@@ -129,19 +133,27 @@ class _Prover:
             column[length - MASK_ROWS :] = mask
         self.pads = random_base(seed, b"pads", 3 * relation.pads).reshape(-1, 3)
 
-    def run(self) -> bytes:
+    def run(self, progress: Progress) -> bytes:
         """All messages, in order."""
+
+        def begin(phase: str) -> None:
+            progress(phase, PHASES[phase])
+
         relation, p, messages = self.relation, self.parameters, self.messages
         # 1. commitments
         messages.transcript.absorb(Tag.STATEMENT, self.statement.encode())
+        begin("witness")
         self._commit_witness()
         keys = KeyChallenges.draw(messages.transcript)
+        begin("inverses")
         self._commit_inverses(keys)
         batching = Batching.draw(messages.transcript)
         # 2. product sumcheck
+        begin("products")
         products, shown = self._products(batching)
         lambdas = messages.transcript.challenges(4)
         # 3. constraint sumcheck
+        begin("constraints")
         tables = constraint_tables(relation, keys, batching)
         form, row_factors = self._couple(tables, batching, products, lambdas)
         rounds, values = self._constraints(tables, keys)
@@ -151,10 +163,12 @@ class _Prover:
         linear = join(self.statement, batching, products, shown, lambdas, masks, form, rounds, balance, row_factors)
         # 4. hub
         split = relation.log_rows - p.log_width
+        begin("hub")
         segments = self._segments(eq_vector(rounds.point[:split]), mu, row_factors)
         hub = Hub(relation, p, segments, self.seed)
         messages.commit(Tag.HUB, hub.tree.root)
         # 5. columns
+        begin("opening")
         opened = self._open_columns(hub)
         # 6. linear opening
         size = len(hub.elements)
@@ -175,6 +189,7 @@ class _Prover:
             factors[offset : offset + len(part)] = add(factors[offset : offset + len(part)], part)
             weight = mul(weight, broadcast(delta))
         hub.open(messages, factors)
+        begin("done")
         return b"".join(messages.parts)
 
     # -- commitments -------------------------------------------------------------------------------------------------
