@@ -15,7 +15,7 @@ from concordat.client.keyring import Keyring
 from concordat.client.memory import MemoryChain
 from concordat.client.model import Card
 from concordat.client.orders import PlacedOrder
-from concordat.client.secret import SecretModel, disclosure_of
+from concordat.client.secret import SecretModel, disclosure_of, secrets_of
 from concordat.graph.execute import run
 from concordat.node.embedded import EmbeddedMarket
 from concordat.node.open import open_market
@@ -55,6 +55,12 @@ class Lazy(Provider):
 @pytest.fixture(scope="module")
 def secret() -> SecretModel:
     return SecretModel.of_program(small_graph(), small_model().schema, CARD)
+
+
+@pytest.fixture(scope="module")
+def swapped() -> SecretModel:
+    """The same architecture with other weights."""
+    return SecretModel.of_program(small_graph(seed=2), small_model().schema, CARD)
 
 
 class Market:
@@ -132,7 +138,9 @@ def test_answer_of_a_hidden_model_is_paid_for_its_proof_and_verifies_without_mod
 def test_bundle_of_a_hidden_model_with_anything_changed_is_refused(market: Market) -> None:
     bundle = market.place().wait("recorded").bundle
     trust = market.network.records.trust_root()
-    assert bundle.proof is not None and bundle.program is not None and bundle.output is not None
+    assert bundle.proof is not None
+    assert bundle.program is not None
+    assert bundle.output is not None
     flip = lambda data, at: data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]  # noqa: E731
     size = len(bundle.proof)
     changed = [
@@ -150,7 +158,8 @@ def test_bundle_of_a_hidden_model_with_anything_changed_is_refused(market: Marke
     for number, mutant in enumerate(changed):
         assert verify(mutant.encode(), trust).failed, number
     silent = verify(replace(bundle, proof=None).encode(), trust)
-    assert not silent.ok and not silent.failed
+    assert not silent.ok
+    assert not silent.failed
 
 
 def test_what_is_published_of_a_hidden_model_is_not_its_program(market: Market, secret: SecretModel) -> None:
@@ -160,7 +169,7 @@ def test_what_is_published_of_a_hidden_model_is_not_its_program(market: Market, 
     weights = secret.graph.weights[:64]
     assert weights not in market.model.file
     assert "model.onnx" not in str(market.model.manifest)
-    for path in market.market.home.secrets.rglob("*"):
+    for path in secrets_of(market.market.home.path).rglob("*"):
         if path.is_file() and "openings" not in path.parts:
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
@@ -186,7 +195,7 @@ def test_proof_made_again_is_the_same_and_counted_once(market: Market) -> None:
     shelf._proofs = type(shelf._proofs)(1)  # as after a restart
     again = shelf.prove(placed.offer, market.network.ledger.domain)
     assert shelf.left(market.model.id) == left
-    assert market.network.public.answer(placed.id, lambda _: True) == again.answer
+    assert market.network.public.answers.proof(placed.id, lambda _: True) == again.answer
 
 
 def test_commitment_that_is_used_up_is_quoted_no_more(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,11 +208,11 @@ def test_commitment_that_is_used_up_is_quoted_no_more(market: Market, monkeypatc
 
 def test_provider_who_does_not_own_a_hidden_model_is_not_asked_to_prove(market: Market, secret: SecretModel) -> None:
     other = in_memory(secret)
-    stolen = market.market.home.secrets
+    stolen = secrets_of(market.market.home.path)
     try:
-        for path in (other.market.home.secrets / f"0x{secret.id.hex()}").iterdir():
+        for path in (secrets_of(other.market.home.path) / f"0x{secret.id.hex()}").iterdir():
             path.unlink()
-        (other.market.home.secrets / f"0x{secret.id.hex()}").rmdir()
+        (secrets_of(other.market.home.path) / f"0x{secret.id.hex()}").rmdir()
         with pytest.raises(OrderError) as caught:
             other.place()
         assert caught.value.code == "NoProvider"
@@ -280,9 +289,10 @@ def test_attack_evidence_moved_cut_or_changed_is_rejected(lazy: Market) -> None:
         assert refused(lazy, placed, output, cut) == "EvidenceRejected", len(cut)
 
 
-def test_attack_owner_with_other_weights_than_committed_cannot_answer(lazy: Market, secret: SecretModel) -> None:
+def test_attack_owner_with_other_weights_than_committed_cannot_answer(
+    lazy: Market, secret: SecretModel, swapped: SecretModel
+) -> None:
     placed = lazy.place()
-    swapped = SecretModel.of_program(small_graph(seed=2), small_model().schema, CARD)
     assert lazy.provider.shelf is not None
     openings, opening = lazy.provider.shelf._openings, placed.offer.opening
     domain = lazy.network.ledger.domain
@@ -291,6 +301,16 @@ def test_attack_owner_with_other_weights_than_committed_cannot_answer(lazy: Mark
     as_made = swapped.hidden.evidence(swapped.manifest.digest(), answer)
     assert refused(lazy, placed, output, as_committed) == "EvidenceRejected"
     assert refused(lazy, placed, output, as_made) == "EvidenceRejected"
+
+
+@pytest.mark.parametrize("part", ["registration", "bounds", "weights", "version"])
+def test_attack_hidden_model_with_a_part_of_another_is_refused(
+    secret: SecretModel, swapped: SecretModel, part: str
+) -> None:
+    value = 2 if part == "version" else getattr(swapped.hidden, part)
+    mixed = replace(secret.hidden, **{part: value})
+    with pytest.raises(VerificationError):
+        HiddenModel.decode(mixed.encode()).check()
 
 
 # -- files -----------------------------------------------------------------------------------------------------------

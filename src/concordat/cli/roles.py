@@ -14,6 +14,7 @@ from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.network import Network
 from concordat.client.public import PublicData
+from concordat.client.secret import secrets_of
 from concordat.node.accuser import Accuser
 from concordat.node.challenger import Challenger
 from concordat.node.keeper import Keeper
@@ -102,7 +103,7 @@ def provider(place: Place, terms: Terms) -> Provider:
         native=native,
         seals=SealKeys(seal_file(place.home, place.name), signer.address, signer.sign, domain),
         desk=QuoteDesk(place.ledger, place.journal, signer.address, signer.sign, terms),
-        shelf=Shelf(place.home.secrets),
+        shelf=Shelf(secrets_of(place.home.path)),
         hurry=place.hurry,
     )
 

@@ -28,6 +28,7 @@ from concordat.client.records import Records
 from concordat.client.registry import Registry
 from concordat.client.remote import door_holder
 from concordat.client.search import Search, open_search
+from concordat.client.secret import secrets_of
 from concordat.client.steward_book import StewardBook
 from concordat.primitives.encoding import ZERO_ADDRESS, from_hex
 from concordat.primitives.errors import ConfigurationError
@@ -159,7 +160,7 @@ def connect_home(
     journal, subjects = home.open_orders(), open_subjects(home)
     requests, olds = erasure_requests(home), earlier_ledgers(ledger, keyring)
     erasures = Erasures(ledger, journal, subjects, public, keyring, requests, providers=providers, earlier=olds)
-    registry = Registry(EvmArtifacts(ledger, keyring), public, keyring, secrets=home.secrets)
+    registry = Registry(EvmArtifacts(ledger, keyring), public, keyring, secrets=secrets_of(home.path))
     log, rest = cache(lambda: log_reader(home)), threading.Event()
 
     def version_of(version: EvmLedger, earlier: Sequence[Orders], index: Search) -> Orders:

@@ -80,11 +80,6 @@ class Home:
         """Public data: programs, manifests, disclosed inputs, traces."""
         return open_content(self.content or self.public)
 
-    @property
-    def secrets(self) -> Path:
-        """Hidden models as their owner has them, and the count of their openings."""
-        return self.path / "secrets"
-
     def journal(self, node: str) -> Path:
         """Journal of one node, where it is a file; what else the node writes lies beside it."""
         return self.path / "nodes" / node / "journal.db"

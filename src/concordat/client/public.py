@@ -25,7 +25,7 @@ from concordat.protocol.record import RecordSalts
 from concordat.storage.content import ContentStore
 from concordat.zk.hidden import Answer, HiddenModel
 
-__all__ = ["Holder", "PublicData", "input_entry"]
+__all__ = ["Holder", "PublicData", "hidden_model", "input_entry"]
 
 Value = TypeVar("Value")
 Holder = Callable[[bytes], bytes | None]
@@ -49,19 +49,10 @@ class PublicData:
 
     # -- artifacts ---------------------------------------------------------------------------------------------------
 
-    def put_model(self, commitment: ModelCommitment, graph: Graph, manifest: bytes) -> ModelId:
-        """Publish a program with its commitment and manifest; returns its id."""
+    def put_model(self, commitment: ModelCommitment, program: Graph | HiddenModel, manifest: bytes) -> ModelId:
+        """Publish a program, or what everybody gets of a hidden one, with commitment and manifest; returns its id."""
         model = commitment.model_id()
-        self._put(b"program", model, graph.to_bytes())
-        self._put(b"manifest", model, manifest)
-        self._put(b"commitment", model, _json(commitment))
-        return model
-
-    def put_hidden(self, hidden: HiddenModel, manifest: bytes) -> ModelId:
-        """Publish what everybody may have of a hidden model; returns its id."""
-        commitment = hidden.commitment(sha256(manifest))
-        model = commitment.model_id()
-        self._put(b"program", model, hidden.encode())
+        self._put(b"program", model, program.encode() if isinstance(program, HiddenModel) else program.to_bytes())
         self._put(b"manifest", model, manifest)
         self._put(b"commitment", model, _json(commitment))
         return model
@@ -86,18 +77,6 @@ class PublicData:
             graph = Graph.from_bytes(data)
             _require(graph.commitment(commitment.manifest_digest, commitment.native_digest) == commitment)
             return graph
-
-        return self._open(b"program", model, read)
-
-    def hidden(self, model: bytes) -> HiddenModel:
-        """The public part of a hidden model; its registration is checked."""
-        commitment = self.commitment(model)
-
-        def read(data: bytes) -> HiddenModel:
-            hidden = HiddenModel.decode(data)
-            _require(hidden.commitment(commitment.manifest_digest) == commitment)
-            hidden.check()
-            return hidden
 
         return self._open(b"program", model, read)
 
@@ -133,20 +112,6 @@ class PublicData:
             return value
 
         return self._open(b"input", root, read)
-
-    def put_answer(self, order: bytes, answer: Answer) -> None:
-        """Publish the proof of an order's output: it shows nothing else."""
-        self._put(b"answer", order, answer.encode())
-
-    def answer(self, order: bytes, holds: Callable[[Answer], bool]) -> Answer:
-        """The proof of an order's output: the first with which `holds` is content."""
-
-        def read(data: bytes) -> Answer:
-            value = Answer.decode(data)
-            _require(holds(value))
-            return value
-
-        return self._open(b"answer", order, read)
 
     def put_salts(self, order: bytes, salts: RecordSalts) -> None:
         """Disclose the salts of a record whose output is public anyway."""
@@ -233,8 +198,21 @@ def input_entry(root: bytes, opening: InputOpening) -> tuple[Bytes32, bytes]:
     return _name(b"input", root), _json(opening)
 
 
+def hidden_model(public: PublicData, model: bytes) -> HiddenModel:
+    """What everybody gets of a hidden model; all that has to be shown of it once is checked. Errors as for programs."""
+    commitment = public.commitment(model)
+
+    def read(data: bytes) -> HiddenModel:
+        hidden = HiddenModel.decode(data)
+        _require(hidden.commitment(commitment.manifest_digest) == commitment)
+        hidden.check()
+        return hidden
+
+    return public._open(b"program", model, read)
+
+
 class Answers:
-    """Outputs that no submission has room for, in plain for everybody or sealed for one reader."""
+    """Outputs that no submission has room for, in plain or sealed for one reader; and the proofs of others."""
 
     def __init__(self, public: PublicData) -> None:
         self._public = public
@@ -255,6 +233,20 @@ class Answers:
             return value
 
         return self._public._open(b"output", root, read)
+
+    def put_proof(self, order: bytes, answer: Answer) -> None:
+        """Publish the proof of what a hidden model said: it shows nothing else."""
+        self._public._put(b"answer", order, answer.encode())
+
+    def proof(self, order: bytes, holds: Callable[[Answer], bool]) -> Answer:
+        """The proof of an order's output: the first with which `holds` is content."""
+
+        def read(data: bytes) -> Answer:
+            value = Answer.decode(data)
+            _require(holds(value))
+            return value
+
+        return self._public._open(b"answer", order, read)
 
     def put_sealed(self, order: bytes, sealed: bytes) -> None:
         """Leave an output that only the client can read where he finds it."""

@@ -264,7 +264,7 @@ class Records:
             return True
 
         try:
-            return self._public.answer(name, holds).encode()
+            return self._public.answers.proof(name, holds).encode()
         except (NotFoundError, CorruptionError):
             return None
 

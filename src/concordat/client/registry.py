@@ -11,7 +11,7 @@ from concordat.client.dataset import Dataset
 from concordat.client.keyring import Keyring
 from concordat.client.model import Model
 from concordat.client.offer import InputOpening
-from concordat.client.public import PublicData
+from concordat.client.public import PublicData, hidden_model
 from concordat.client.secret import SecretModel
 from concordat.graph.elements import ElementType
 from concordat.graph.ir import Graph
@@ -179,9 +179,8 @@ class Registry:
                 said = "There is nowhere that hidden models are kept."
                 raise ConfigurationError(said, code="NoSecrets", hint=_HOME_HINT)
             item.save(self._secrets)
-            self._public.put_hidden(item.hidden, item.manifest.encode())
-        else:
-            self._public.put_model(item.commitment, item.graph, item.manifest.encode())
+        program = item.hidden if isinstance(item, SecretModel) else item.graph
+        self._public.put_model(item.commitment, program, item.manifest.encode())
         if not self._known(item.id):
             self._ledger.register_model(
                 item.commitment, item.parents, royalty=royalty, uri=f"concordat:{to_hex(item.id)}", sender=sender
@@ -231,7 +230,7 @@ class Registry:
             name=name,
             version=version,
             schema=ModelSchema.from_json(schema),
-            program=self._public.hidden(model) if commitment.hidden else self._public.graph(model),
+            program=hidden_model(self._public, model) if commitment.hidden else self._public.graph(model),
             commitment=commitment,
             manifest=manifest,
             native=self._ledger.has_native(model),

@@ -10,7 +10,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from math import ceil
 from pathlib import Path
@@ -33,7 +33,9 @@ from concordat.protocol.order import Domain, Order
 from concordat.storage.files import write_file
 from concordat.storage.openings import Openings, proof_seed
 from concordat.zk.circuit import Circuit, Disclosure, compile_graph
-from concordat.zk.hidden import Answer, HiddenModel
+from concordat.zk.circuit.ranges import compile_ranges, range_parameters, weight_bits
+from concordat.zk.circuit.sums import wrapping
+from concordat.zk.hidden import Answer, Bounds, HiddenModel
 from concordat.zk.parameters import choose, soundness
 from concordat.zk.prover import (
     Weights,
@@ -44,11 +46,10 @@ from concordat.zk.prover import (
     weights_of_words,
     words_of_weights,
 )
-from concordat.zk.prover.keeping import opened
 from concordat.zk.prover.register import register
 from concordat.zk.rotation import proof_limit
 
-__all__ = ["SecretModel", "disclosure_of"]
+__all__ = ["SecretModel", "disclosure_of", "secrets_of"]
 
 _THRESHOLD = re.compile(r"^(?P<name>.+?)\s*>=\s*(?P<least>-?[0-9.]+)$")
 _PROOFS = 64
@@ -143,16 +144,15 @@ class SecretModel:
         parameters = choose(relation, proofs=proofs)
         seed = Bytes32(secrets.token_bytes(32))
         weights = commit_weights(relation, parameters, circuit.weights, sha256(b"weights" + seed))
-        audited = opened(relation, parameters, words_of_weights(weights))
-        registration = register(relation, parameters, audited, sha256(b"registration" + seed))
         hidden = HiddenModel(
             relation=relation,
             parameters=parameters,
             weights=weights.commitment,
             version=1,
             input_type=schema.element_type,
-            registration=registration.proof,
+            registration=register(relation, parameters, weights, sha256(b"registration" + seed)).proof,
         )
+        hidden = replace(hidden, bounds=_bounds(hidden, circuit, weights, seed))
         content = {
             "name": card.name,
             "version": card.version,
@@ -163,7 +163,7 @@ class SecretModel:
             "hidden": {
                 "show": show,
                 "soundness_bits": int(soundness(relation, parameters)["total"]),
-                "registration": to_hex(sha256(registration.proof)),
+                "registration": to_hex(sha256(hidden.registration)),
             },
         }
         manifest = Manifest(kind=ArtifactKind.MODEL, content=content)
@@ -194,8 +194,8 @@ class SecretModel:
 
     @property
     def limit(self) -> int:
-        """Answers that the commitment is good for."""
-        return proof_limit(self.hidden.parameters)
+        """Answers that the commitment is good for; the proof of the weights' bounds was its first."""
+        return proof_limit(self.hidden.parameters) - 1
 
     def answer(
         self, words: bytes, salt: bytes, name: OrderId, order: Order, domain: Domain, openings: Openings
@@ -281,6 +281,11 @@ class SecretModel:
         )
 
 
+def secrets_of(home: Path) -> Path:
+    """Where a home keeps the hidden models of its owner, and the count of their openings."""
+    return home / "secrets"
+
+
 def disclosure_of(show: str, output: OutputSchema) -> tuple[Disclosure, OutputSchema]:
     """What a wish to show means for a model, and how its public output is read.
 
@@ -313,3 +318,15 @@ def disclosure_of(show: str, output: OutputSchema) -> tuple[Disclosure, OutputSc
     said = (f"{match['name']} < {least}", f"{match['name']} >= {least}")
     element = bool(output.labels) + place
     return Disclosure(kind="threshold", element=element, threshold=threshold), OutputSchema(labels=said, scores=())
+
+
+def _bounds(hidden: HiddenModel, circuit: Circuit, weights: Weights, seed: bytes) -> Bounds:
+    """Show that the weights are as small as their types: the first proof with their commitment."""
+    bits = weight_bits(hidden.relation, circuit.weights)
+    if wrapping(hidden.relation, bits):  # the types say too little; what is needed is said of each layer
+        bits = weight_bits(hidden.relation, circuit.weights, widths=range(1, 63))
+    ranges = compile_ranges(hidden.relation, bits)
+    parameters = range_parameters(ranges, hidden.parameters)
+    statement = hidden.bounded(bits, parameters)
+    proof = prove(statement, ranges.witness(circuit.weights), seed=sha256(b"bounds" + seed), weights=weights)
+    return Bounds(bits=bits, parameters=parameters, proof=proof)

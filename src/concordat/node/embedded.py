@@ -26,6 +26,7 @@ from concordat.client.public import PublicData
 from concordat.client.records import Records
 from concordat.client.registry import ArtifactLedger, Registry
 from concordat.client.search import open_search
+from concordat.client.secret import secrets_of
 from concordat.client.steward_book import StewardBook
 from concordat.node.accuser import Accuser
 from concordat.node.challenger import Challenger
@@ -235,7 +236,7 @@ class EmbeddedMarket:
             native=native,
             seals=seals,
             desk=desk,
-            shelf=Shelf(self.home.secrets),
+            shelf=Shelf(secrets_of(self.home.path)),
             hurry=hurry,
         )
         self._providers.append(EmbeddedProvider(provider))
@@ -325,7 +326,7 @@ class EmbeddedMarket:
 
     def _network(self) -> Network:
         ledger = self.backend.ledger
-        registry = Registry(self.backend.artifacts, self.public, self.keyring, secrets=self.home.secrets)
+        registry = Registry(self.backend.artifacts, self.public, self.keyring, secrets=secrets_of(self.home.path))
         before = self.earlier.network.orders.versions if self.earlier is not None else ()
         journal, subjects = self.client_journal, open_subjects(self.home)
         requests, links = erasure_requests(self.home), self._links

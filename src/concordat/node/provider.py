@@ -400,7 +400,7 @@ class Provider(Reception):
         """Make the proof of a hidden model's answer public, once it is paid for."""
         if self.owns(_order_of(body).model) and ("sealed" in body or "offer" in body):
             with suppress(InputError):  # a copy of this node proved it with the last number
-                self.public.put_answer(from_hex(key), self._proven(self._offer(body)).answer)
+                self.public.answers.put_proof(from_hex(key), self._proven(self._offer(body)).answer)
 
     def _undo(self, block: int) -> int:
         """What was accepted or delivered in blocks that are gone is looked at anew."""

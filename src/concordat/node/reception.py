@@ -11,7 +11,7 @@ from typing import Any
 
 from concordat.client.offer import Offer
 from concordat.client.providers import Quote
-from concordat.client.public import PublicData
+from concordat.client.public import PublicData, hidden_model
 from concordat.graph.intervals import validate
 from concordat.graph.ir import Graph
 from concordat.node.admission import (
@@ -187,7 +187,7 @@ class Reception:
             offer, terms, self.ledger, provider=self.address, native=native, hidden=hidden, open_to_all=open_to_all
         )
         if hidden:
-            check_hidden_work(offer, self.public.hidden(model))
+            check_hidden_work(offer, hidden_model(self.public, model))
         else:
             check_work(offer, self.graph(model))
 

@@ -8,25 +8,29 @@ vector. ``contracts/src/zk/ValidityEvidence.sol`` reads the same bytes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from concordat.graph.elements import WORD, ElementType, pack_elements, unpack_elements, words_needed
-from concordat.primitives.errors import ConcordatError, InputError, VerificationError
+from concordat.primitives.errors import ConcordatError, InputError, ModelError, VerificationError
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.merkle import depth_for
 from concordat.primitives.units import Bytes32, OrderId
 from concordat.protocol.artifact import HIDDEN, Dimensions, ModelCommitment
 from concordat.protocol.execution import MAX_OUTPUT_BYTES
 from concordat.protocol.order import Domain, Order
+from concordat.zk.circuit.ranges import check_ranges, compile_ranges
+from concordat.zk.circuit.sums import wrapping
 from concordat.zk.parameters import Parameters, check
 from concordat.zk.prover import commit_input
 from concordat.zk.relation import Relation
 from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
+from concordat.zk.verification import verify
 from concordat.zk.verifier.reader import ProofReader
 from concordat.zk.verifier.registration import Registration, verify_registration
 
-__all__ = ["Answer", "HiddenModel", "input_hash", "read_evidence"]
+__all__ = ["Answer", "Bounds", "HiddenModel", "input_hash", "read_evidence"]
 
 _MAGIC = b"CCHIDDEN"
 _HEAD = len(_MAGIC) + 1 + 4 + 52 + 32 + 4
@@ -56,6 +60,22 @@ class Answer:
         return cls(input=InputCommitment(root=data[:32], outside=outside), proof=data[_ROOTS:])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Shows that committed weights are as small as their types, so that no sum of theirs wraps around."""
+
+    bits: tuple[int, ...]
+    """Of the weights in each row of the matrix."""
+    parameters: Parameters
+    """Of the proof."""
+    proof: bytes
+    """As the verifier reads it."""
+
+    def encode(self) -> bytes:
+        """A byte for each row, the parameters, the proof."""
+        return bytes(self.bits) + self.parameters.encode() + self.proof
+
+
 def input_hash(commitment: InputCommitment) -> Bytes32:
     """What an order for a hidden model names as its input: ``keccak256(abi.encode(root, outside))``."""
     encoded = commitment.encode()
@@ -78,12 +98,17 @@ class HiddenModel:
     """How input elements are packed."""
     registration: bytes = b""
     """Shows that the committed weights are close to a codeword; empty in evidence for a chain."""
+    bounds: Bounds | None = None
+    """Shows that they are small; ``None`` in evidence for a chain."""
 
     def encode(self) -> bytes:
         """The public file."""
         relation = self.relation.encode()
         head = _MAGIC + bytes([self.input_type]) + self.version.to_bytes(4, "big") + self.parameters.encode()
-        return b"".join([head, self.weights.root, len(relation).to_bytes(4, "big"), relation, self.registration])
+        parts = [head, self.weights.root]
+        for part in (relation, self.registration):
+            parts += [len(part).to_bytes(4, "big"), part]
+        return b"".join([*parts, self.bounds.encode() if self.bounds is not None else b""])
 
     @classmethod
     def decode(cls, data: bytes) -> HiddenModel:
@@ -94,21 +119,28 @@ class HiddenModel:
         VerificationError
             ``BadHiddenModel`` if the bytes are not the file of one.
         """
-        length = int.from_bytes(data[_HEAD - 4 : _HEAD], "big")
-        if len(data) < _HEAD + length or not data.startswith(_MAGIC) or data[8] > ElementType.I64:
+        if len(data) < _HEAD or not data.startswith(_MAGIC) or data[8] > ElementType.I64:
             raise _malformed()
+        relation, rest = _counted(data[_HEAD - 4 :])
+        registration, rest = _counted(rest)
         try:
-            model = cls(
-                relation=Relation.decode(data[_HEAD : _HEAD + length]),
+            read = Relation.decode(relation)
+            rows = read.weight_rows
+            return cls(
+                relation=read,
                 parameters=Parameters.decode(data[13:65]),
                 weights=WeightCommitment(root=data[65:97]),
                 version=int.from_bytes(data[9:13], "big"),
                 input_type=ElementType(data[8]),
-                registration=data[_HEAD + length :],
+                registration=registration,
+                bounds=Bounds(
+                    bits=tuple(rest[:rows]),
+                    parameters=Parameters.decode(rest[rows : rows + 52]),
+                    proof=rest[rows + 52 :],
+                ),
             )
         except (ConcordatError, ValueError) as error:
             raise _malformed() from error
-        return model
 
     @property
     def outputs(self) -> int:
@@ -152,8 +184,8 @@ class HiddenModel:
         Raises
         ------
         VerificationError
-            If the parameters prove fewer than 100 bits, the output does not fit a submission, or the registration does
-            not show what it should.
+            If the parameters prove fewer than 100 bits, the output does not fit a submission, or it is not shown that
+            the weights are close to a codeword and small.
         """
         if len(self.relation.publics) != 1 or not 0 < 4 * self.outputs <= MAX_OUTPUT_BYTES:
             raise VerificationError("The model's output does not fit a submission.", code="BadHiddenModel")
@@ -162,6 +194,25 @@ class HiddenModel:
             relation=self.relation, parameters=self.parameters, commitment=self.weights, proof=self.registration
         )
         verify_registration(made)
+        bounds = self.bounds
+        if bounds is None:
+            raise VerificationError("Nothing shows that the model's weights are small.", code="BadHiddenModel")
+        try:
+            shown = self.bounded(bounds.bits, bounds.parameters)
+        except ModelError as error:
+            raise VerificationError("The bounds do not fit the model's weights.", code="BadHiddenModel") from error
+        if wrapping(self.relation, bounds.bits):
+            raise VerificationError("Weights of these bounds could wrap a sum around.", code="BadHiddenModel")
+        check_ranges(shown, made, bounds.bits)
+        verify(shown, bounds.proof)
+
+    def bounded(self, bits: Sequence[int], parameters: Parameters) -> Statement:
+        """That the weights in each row of the matrix have so many bits; `ModelError` if that cannot be said."""
+        ranges = compile_ranges(self.relation, bits)
+        nowhere = bytes(20)
+        return ranges.statement(
+            self.weights, parameters, chain_id=0, contract=nowhere, model=bytes(32), version=self.version
+        )
 
     def input_root(self, words: bytes, salt: bytes) -> Bytes32:
         """What an order names as its input: the hash of the input's commitment under a secret salt of 32 bytes.
@@ -250,6 +301,14 @@ def read_evidence(data: bytes) -> tuple[HiddenModel, ModelCommitment, Answer]:
     if len(model.relation.publics) != 1 or model.dimensions != data[32:64]:
         raise VerificationError("The evidence contradicts itself.", code="BadProof")
     return model, model.commitment(data[:32]), answer
+
+
+def _counted(data: bytes) -> tuple[bytes, bytes]:
+    """What is in front of which its length stands, and the rest."""
+    length = int.from_bytes(data[:4], "big")
+    if len(data) < 4 + length:
+        raise _malformed()
+    return data[4 : 4 + length], data[4 + length :]
 
 
 def _malformed() -> VerificationError:
