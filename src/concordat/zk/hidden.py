@@ -29,6 +29,7 @@ from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
 from concordat.zk.verification import verify
 from concordat.zk.verifier.reader import ProofReader
 from concordat.zk.verifier.registration import Registration, verify_registration
+from concordat.zk.wellformed import check_relation
 
 __all__ = ["Answer", "Bounds", "HiddenModel", "input_hash", "read_evidence"]
 
@@ -125,6 +126,7 @@ class HiddenModel:
         registration, rest = _counted(rest)
         try:
             read = Relation.decode(relation)
+            check_relation(read)
             rows = read.weight_rows
             return cls(
                 relation=read,
