@@ -125,8 +125,7 @@ class HiddenModel:
         relation, rest = _counted(data[_HEAD - 4 :])
         registration, rest = _counted(rest)
         try:
-            read = Relation.decode(relation)
-            check_relation(read)
+            read = _relation(relation)
             rows = read.weight_rows
             return cls(
                 relation=read,
@@ -278,6 +277,13 @@ class HiddenModel:
         return b"".join(parts)
 
 
+def _relation(data: bytes) -> Relation:
+    """A relation that refers to nothing that is not there."""
+    relation = Relation.decode(data)
+    check_relation(relation)
+    return relation
+
+
 def read_evidence(data: bytes) -> tuple[HiddenModel, ModelCommitment, Answer]:
     """Model (without its registration), commitment and answer of :meth:`HiddenModel.evidence`.
 
@@ -291,7 +297,7 @@ def read_evidence(data: bytes) -> tuple[HiddenModel, ModelCommitment, Answer]:
         raise VerificationError("The evidence is cut off.", code="BadProof")
     try:
         model = HiddenModel(
-            relation=Relation.decode(data[head + 4 : head + 4 + length]),
+            relation=_relation(data[head + 4 : head + 4 + length]),
             parameters=Parameters.decode(data[68:120]),
             weights=WeightCommitment(root=data[120:152]),
             version=int.from_bytes(data[64:68], "big"),
