@@ -227,13 +227,12 @@ contract ConstraintEvaluator {
     function _denominator(K base, K square, uint256 pair) private pure returns (uint256 c0, uint256 c1, uint256 c2) {
         assembly ("memory-safe") {
             let p := 0xFFFFFFFF00000001
-            let lane := 0xFFFFFFFFFFFFFFFFFFFF
             let y := sar(192, calldataload(add(pair, 8)))
             if slt(y, 0) { y := add(y, p) }
             // a prime more, because x is less than that in size
-            c0 := add(add(and(base, lane), p), mul(and(square, lane), y))
+            c0 := add(add(shr(176, shl(176, base)), p), mul(shr(176, shl(176, square)), y))
             c0 := sub(c0, sar(192, calldataload(pair)))
-            c1 := add(and(shr(80, base), lane), mul(and(shr(80, square), lane), y))
+            c1 := add(shr(176, shl(96, base)), mul(shr(176, shl(96, square)), y))
             c2 := add(shr(160, base), mul(shr(160, square), y))
         }
     }
@@ -334,6 +333,7 @@ contract ConstraintEvaluator {
 
     /// @dev Sum of theta^e * eq(point, start + e) over e < count.
     function _consecutive(Work memory w, uint256 start, uint256 count) private pure returns (K total) {
+        if (count == 1) return Evaluation.at(w.eq, start);
         if (count > SHORT) return Evaluation.run(w.byTheta, start, count);
         for (; count != 0; --count) {
             total = total * w.drawn.theta + Evaluation.at(w.eq, start + count - 1);

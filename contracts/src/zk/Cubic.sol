@@ -19,12 +19,12 @@ function plus(K a, K b) pure returns (K) {
 function times(K a, K b) pure returns (K c) {
     assembly ("memory-safe") {
         let p := 0xFFFFFFFF00000001
-        let lane := 0xFFFFFFFFFFFFFFFFFFFF
-        let a0 := and(a, lane)
-        let a1 := and(shr(80, a), lane)
+        // shifts cut lanes out: the compiler writes a mask as three instructions
+        let a0 := shr(176, shl(176, a))
+        let a1 := shr(176, shl(96, a))
         let a2 := shr(160, a)
-        let b0 := and(b, lane)
-        let b1 := and(shr(80, b), lane)
+        let b0 := shr(176, shl(176, b))
+        let b1 := shr(176, shl(96, b))
         let b2 := shr(160, b)
         c := mod(add(mul(a0, b0), shl(1, add(mul(a1, b2), mul(a2, b1)))), p)
         c := or(c, shl(80, mod(add(add(mul(a0, b1), mul(a1, b0)), shl(1, mul(a2, b2))), p)))
@@ -45,7 +45,10 @@ library Cubics {
     /// @notice Lanes below the prime.
     function normal(K a) internal pure returns (K c) {
         assembly ("memory-safe") {
-            c := or(mod(and(a, LANE), P), or(shl(80, mod(and(shr(80, a), LANE), P)), shl(160, mod(shr(160, a), P))))
+            c := or(
+                mod(shr(176, shl(176, a)), P),
+                or(shl(80, mod(shr(176, shl(96, a)), P)), shl(160, mod(shr(160, a), P)))
+            )
         }
     }
 
@@ -71,21 +74,21 @@ library Cubics {
     /// @notice a * b + c * d with lanes below the prime, for one reduction instead of two.
     function fuse(K a, K b, K c, K d) internal pure returns (K e) {
         assembly ("memory-safe") {
-            let a1 := and(shr(80, a), LANE)
+            let a1 := shr(176, shl(96, a))
             let a2 := shr(160, a)
-            let b1 := and(shr(80, b), LANE)
+            let b1 := shr(176, shl(96, b))
             let b2 := shr(160, b)
-            a := and(a, LANE)
-            b := and(b, LANE)
+            a := shr(176, shl(176, a))
+            b := shr(176, shl(176, b))
             let e0 := add(mul(a, b), shl(1, add(mul(a1, b2), mul(a2, b1))))
             let e1 := add(add(mul(a, b1), mul(a1, b)), shl(1, mul(a2, b2)))
             let e2 := add(add(mul(a, b2), mul(a1, b1)), mul(a2, b))
-            a1 := and(shr(80, c), LANE)
+            a1 := shr(176, shl(96, c))
             a2 := shr(160, c)
-            b1 := and(shr(80, d), LANE)
+            b1 := shr(176, shl(96, d))
             b2 := shr(160, d)
-            a := and(c, LANE)
-            b := and(d, LANE)
+            a := shr(176, shl(176, c))
+            b := shr(176, shl(176, d))
             e := mod(add(e0, add(mul(a, b), shl(1, add(mul(a1, b2), mul(a2, b1))))), P)
             e := or(e, shl(80, mod(add(e1, add(add(mul(a, b1), mul(a1, b)), shl(1, mul(a2, b2)))), P)))
             e := or(e, shl(160, mod(add(e2, add(add(mul(a, b2), mul(a1, b1)), mul(a2, b))), P)))
@@ -95,8 +98,8 @@ library Cubics {
     /// @notice Product with a number below 2^64.
     function scale(K a, uint256 factor) internal pure returns (K c) {
         assembly ("memory-safe") {
-            c := mod(mul(and(a, LANE), factor), P)
-            c := or(c, shl(80, mod(mul(and(shr(80, a), LANE), factor), P)))
+            c := mod(mul(shr(176, shl(176, a)), factor), P)
+            c := or(c, shl(80, mod(mul(shr(176, shl(96, a)), factor), P)))
             c := or(c, shl(160, mod(mul(shr(160, a), factor), P)))
         }
     }

@@ -91,7 +91,13 @@ library Evaluation {
 
     /// @notice eq(point, row).
     function at(EqTable memory t, uint256 row) internal pure returns (K) {
-        return t.high[row >> t.shift] * t.low[row & ((1 << t.shift) - 1)];
+        K low;
+        K[] memory values = t.low;
+        assembly ("memory-safe") {
+            // the length is a power of two
+            low := mload(add(add(values, 32), shl(5, and(row, sub(mload(values), 1)))))
+        }
+        return t.high[row >> t.shift] * low;
     }
 
     /// @notice eq over some variables of a point at one index.

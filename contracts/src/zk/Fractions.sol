@@ -22,8 +22,8 @@ library Fractions {
             // n * d + m * e over m * d: products are below 2^194, and no sum has more than twelve of them
             let e := mload(element)
             let e2 := shr(160, e)
-            let e1 := and(shr(80, e), 0xFFFFFFFFFFFFFFFFFFFF)
-            e := and(e, 0xFFFFFFFFFFFFFFFFFFFF)
+            let e1 := shr(176, shl(96, e))
+            e := shr(176, shl(176, e))
             let m := mload(at)
             let s0 := mul(m, d0)
             let s1 := mul(m, d1)

@@ -32,17 +32,20 @@ library RelationReader {
 
     /// @notice Number `index`.
     function at(bytes calldata relation, uint256 index) internal pure returns (int256 value) {
-        if (16 + 8 * index > relation.length) revert BadRelation();
+        bool beyond;
         assembly ("memory-safe") {
-            value := sar(192, calldataload(add(relation.offset, add(8, mul(8, index)))))
+            // indices are sums of sizes that were checked: nothing overflows
+            beyond := gt(add(index, 2), shr(3, relation.length))
+            value := sar(192, calldataload(add(relation.offset, add(8, shl(3, index)))))
         }
+        if (beyond) revert BadRelation();
     }
 
     /// @notice Number `index`, which has to be a size.
-    function size(bytes calldata relation, uint256 index) internal pure returns (uint256) {
-        int256 value = at(relation, index);
-        if (value < 0 || value > type(int40).max) revert BadRelation();
-        return uint256(value);
+    function size(bytes calldata relation, uint256 index) internal pure returns (uint256 value) {
+        value = uint256(at(relation, index));
+        // a negative number has its highest bits set
+        if (value >> 39 != 0) revert BadRelation();
     }
 
     /// @notice Where the numbers after an optional list begin.

@@ -30,10 +30,12 @@ __all__ = ["choose_for_contract", "verification_gas"]
 
 _GRINDING = 20
 """Bits of work before each draw of queries: a second of a core, and two queries in ten less."""
-_WITNESS_LOG_WIDTHS = range(6, 10)
-_HUB_LOG_WIDTHS = range(5, 9)
+_WITNESS_LOG_WIDTHS = range(6, 13)
+_HUB_LOG_WIDTHS = range(5, 10)
 _BLOW_UPS = range(4, 9)
 """Binary logarithms of the inverse rates of witness and hub that are tried."""
+_MOST_NUMBERS = 1 << 25
+"""In the code words of a witness and its inverses: a prover's memory and time."""
 _AUDITS = (1100, 1600)
 _WEIGHT_RATES = (16, 31, 64, 128)
 """Inverse rates of weights that contracts tell apart."""
@@ -74,6 +76,9 @@ def choose_for_contract(relation: Relation, *, proofs: int = 64) -> Parameters:
     for own, other, weight in product(witness, hub, weights):
         sizes = (*own, *other, *weight, *taken, _GRINDING)
         candidate = Parameters(**dict(zip(Parameters.__slots__, sizes, strict=True)))
+        height = 2 * candidate.blocks(relation) + 3 + 3 * candidate.inverse_blocks(relation)
+        if height << candidate.log_domain > _MOST_NUMBERS:
+            continue
         fits = 2 * hub_rounds(relation, candidate) <= 1 << candidate.hub_log_width
         if fits and relation.pads + candidate.queries <= 1 << (candidate.log_domain - 2):
             best = min(best, (verification_gas(relation, candidate), candidate), key=lambda pair: pair[0])
