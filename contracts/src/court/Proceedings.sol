@@ -8,7 +8,7 @@ import {IVault} from "../interfaces/IVault.sol";
 import {OrderDomain} from "../types/OrderDomain.sol";
 import {OrderSlot, OrderSlots} from "../types/OrderSlot.sol";
 import {Policy} from "../types/Policy.sol";
-import {ModelCommitment, Order, OrderStatus, ResultHeader} from "../types/Types.sol";
+import {EvidenceKind, ModelCommitment, Order, OrderStatus, ResultHeader} from "../types/Types.sol";
 
 /// @title What every proceeding in court begins with
 /// @notice Which order it is about, whether it is delivered, and what opens its result and its model.
@@ -37,7 +37,9 @@ abstract contract Proceedings is OrderDomain {
     function _delivered(Order calldata order) internal view returns (bytes32 id, OrderSlot slot) {
         id = _orderId(order);
         slot = _state(id);
-        if (slot.status() != OrderStatus.DELIVERED) revert ICourt.WrongStatus();
+        // What was claimed to be proven has no trace, and another judge: two could slash one order twice.
+        bool claimed = order.evidence.names(uint256(EvidenceKind.VALIDITY));
+        if (slot.status() != OrderStatus.DELIVERED || claimed) revert ICourt.WrongStatus();
     }
 
     /// @dev What is judged: the delivered result, or where the policy keeps that private the one it was opened to.

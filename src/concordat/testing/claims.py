@@ -1,0 +1,235 @@
+"""A market with a proof court on a development chain, one proven order, and claims about it, true and false."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from concordat.chain.accounts import Account
+from concordat.chain.answers import Refusal, quantity
+from concordat.chain.anvil import AnvilNode
+from concordat.chain.contracts import contract, custom_error
+from concordat.chain.deploy import constructor_arguments
+from concordat.chain.envelope import contract_address
+from concordat.chain.proof_court import PostedClaim, ProofCourt, data_root
+from concordat.chain.rpc import Endpoint
+from concordat.chain.transactions import TransactionSender
+from concordat.graph.elements import ElementType
+from concordat.primitives.encoding import ZERO32, to_hex
+from concordat.primitives.hashing import keccak256
+from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Seconds, Timestamp
+from concordat.protocol.evidence import ZeroKnowledge, encode_policy
+from concordat.protocol.ledger import Parameters
+from concordat.protocol.order import Domain, Order, order_id
+from concordat.testing.inference import ProvenCase
+from concordat.zk.hidden import Answer, HiddenModel, input_hash
+from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
+from concordat.zk.steps import Step, claim_data
+
+__all__ = ["ClaimStage"]
+
+_MANIFEST = bytes(31) + b"\x07"
+_NAMES = ("DevToken", "ConstraintEvaluator", "ProofVerifier", "Vault", "Market", "Court", "Replication")
+_COURT = ("ValidityEvidence", "TranscriptSteps", "SumSteps", "ColumnSteps", "ProofCourt")
+_VALIDITY = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimStage:
+    """Client is account 1, provider 2, challenger 3; the order is funded."""
+
+    endpoint: Endpoint
+    """The chain."""
+    at: dict[str, Address]
+    """Contracts."""
+    accounts: list[Account]
+    """Development accounts."""
+    court: ProofCourt
+    """The proof court."""
+    order: Order
+    """A funded order for a hidden model's answer."""
+    statement: Statement
+    """What its proof shows."""
+    head: bytes
+    """Opens model and input."""
+    output: bytes
+    """The right output."""
+    proof: bytes
+    """A proof of it."""
+    data: bytes
+    """The proof with what its steps give."""
+
+    @classmethod
+    def build(cls, node: AnvilNode, case: ProvenCase) -> ClaimStage:
+        """Deploy, place, fund, prove."""
+        accounts, endpoint = node.development_accounts(), node.endpoint
+        at = _deploy(endpoint, accounts[0])
+        send = TransactionSender(endpoint).send
+        model = _hidden(case)
+        now = quantity(endpoint.call("eth_getBlockByNumber", "latest", False)["timestamp"])
+        taken = case.taken.commitment
+        order = Order(
+            client=accounts[1].address,
+            provider=accounts[2].address,
+            price=Amount(1_000_000),
+            bond=Amount(4_000_000),
+            accept_by=Timestamp(now + 1000),
+            deliver_by=Timestamp(now + 2000),
+            window=Seconds(300),
+            model=model.commitment(_MANIFEST).model_id(),
+            input=input_hash(taken),
+            evidence=encode_policy(ZeroKnowledge()),
+            salt=Bytes32(keccak256(b"salt")),
+        )
+        name = order_id(order, Domain(chain_id=endpoint.chain_id, market=at["Market"]))
+        for account in accounts[1:3]:
+            send(account, at["DevToken"], contract("DevToken").call("mint", account.address, 10_000_000))
+            send(account, at["DevToken"], contract("DevToken").call("approve", at["Vault"], 10_000_000))
+            send(account, at["Vault"], contract("Vault").call("deposit", 10_000_000))
+        court = ProofCourt(endpoint, at["ProofCourt"])
+        court.admit(accounts[4], case.statement.relation)
+        send(accounts[2], at["Market"], contract("Market").call("accept", order, 1, accounts[1].sign(name)))
+        statement = replace(
+            case.statement, chain_id=endpoint.chain_id, contract=at["Market"], order=name, model=order.model
+        )
+        proof = case.prove(statement=statement)
+        return cls(
+            endpoint=endpoint,
+            at=at,
+            accounts=accounts,
+            court=court,
+            order=order,
+            statement=statement,
+            head=model.evidence(_MANIFEST, Answer(input=taken, proof=b""))[:208],
+            output=model.output(list(statement.publics[0])),
+            proof=proof,
+            data=claim_data(statement, proof),
+        )
+
+    @property
+    def name(self) -> OrderId:
+        """The order's id."""
+        return OrderId(Bytes32(self.statement.order))
+
+    def stating(self, output: bytes) -> Statement:
+        """The statement with another output."""
+        count = len(self.statement.publics[0])
+        numbers = [int.from_bytes(output[4 * i : 4 * i + 4], "big", signed=True) for i in range(count)]
+        return replace(self.statement, publics=(tuple(numbers),))
+
+    def post(self, data: bytes | None = None, output: bytes | None = None) -> dict[str, Any]:
+        """The provider posts a claim; the receipt."""
+        digest = self.statement.relation.digest
+        return self.court.post(
+            self.accounts[2],
+            self.order,
+            head=self.head,
+            relation=digest,
+            output=output or self.output,
+            data=data or self.data,
+        )
+
+    def claim(self) -> PostedClaim:
+        """The last claim."""
+        return list(self.court.claims())[-1]
+
+    def submit(self, output: bytes | None = None) -> dict[str, Any]:
+        """The provider delivers a bare result."""
+        return self.market(self.accounts[2], "submit", self.order, ZERO32, output or self.output)
+
+    def prove(self, proof: bytes = b"", output: bytes | None = None) -> dict[str, Any]:
+        """Anybody brings validity evidence."""
+        return self.market(self.accounts[4], "prove", self.order, _VALIDITY, output or self.output, ZERO32, proof)
+
+    def market(self, sender: Account, function: str, *arguments: Any) -> dict[str, Any]:
+        """A transaction to the market."""
+        call = contract("Market").call(function, *arguments)
+        return TransactionSender(self.endpoint).send(sender, self.at["Market"], call)
+
+    def status(self) -> int:
+        """`OrderStatus`."""
+        slot = self.endpoint.call(
+            "eth_call",
+            {"to": to_hex(self.at["Market"]), "data": to_hex(contract("Market").call("state", self.name))},
+            "latest",
+        )
+        return int(slot, 16) >> 253
+
+    def judged(
+        self,
+        claim: PostedClaim,
+        data: bytes,
+        step: Step,
+        index: int,
+        *,
+        output: bytes | None = None,
+        gas: int = 1 << 24,
+    ) -> str:
+        """What the court would say to a refutation: the name of its error, or nothing if it convicts."""
+        salt, sender = bytes(32), self.accounts[3].address
+        statement = self.stating(output or self.output)
+        call = self.court.refutation(self.order, claim, statement, data, step, index, salt)
+        words = [step.to_bytes(32, "big"), index.to_bytes(32, "big"), sender.rjust(32, b"\0"), salt]
+        digest = keccak256(self.name + b"".join(words))
+        slot = keccak256(digest + (2).to_bytes(32, "big"))
+        found = {to_hex(self.court.address): {"stateDiff": {to_hex(slot): to_hex((1).to_bytes(32, "big"))}}}
+        request = {
+            "from": to_hex(sender),
+            "to": to_hex(self.court.address),
+            "data": to_hex(call),
+            "gas": hex(gas),
+        }
+        try:
+            self.endpoint.call("eth_call", request, "latest", found)
+        except Refusal as refusal:
+            return self.error(refusal)
+        return ""
+
+    @staticmethod
+    def error(refusal: Refusal) -> str:
+        """Name of the custom error that a call reverted with."""
+        known = custom_error(refusal.data) if refusal.data else None
+        return known.name if known else "reverted"
+
+    def refute(self, data: bytes, step: Step, index: int, *, output: bytes | None = None) -> dict[str, Any]:
+        """The challenger commits to a find and shows it; the receipt."""
+        claim, salt = self.claim(), keccak256(b"find")
+        assert data_root(data) == claim.posted["root"]
+        self.court.commit_find(self.accounts[3], claim, step, index, salt)
+        statement = self.stating(output or self.output)
+        return self.court.refute(self.accounts[3], self.order, claim, statement, data, step, index, salt)
+
+
+def _hidden(case: ProvenCase) -> HiddenModel:
+    statement = case.statement
+    assert isinstance(statement.weights, WeightCommitment)
+    assert isinstance(statement.input, InputCommitment)
+    return HiddenModel(
+        relation=statement.relation,
+        parameters=statement.parameters,
+        weights=statement.weights,
+        version=statement.version,
+        input_type=ElementType.I32,
+    )
+
+
+def _deploy(endpoint: Endpoint, signer: Account) -> dict[str, Address]:
+    first = quantity(endpoint.call("eth_getTransactionCount", to_hex(signer.address), "pending"))
+    names = (*_NAMES, *_COURT)
+    at = {name: contract_address(signer.address, first + i) for i, name in enumerate(names)}
+    steps = [at[name] for name in ("TranscriptSteps", "SumSteps", "ColumnSteps")]
+    arguments: dict[str, tuple[Any, ...]] = {
+        "TranscriptSteps": (at["ConstraintEvaluator"],),
+        "SumSteps": (),
+        "ColumnSteps": (),
+        "ProofCourt": (at["Market"], at["ValidityEvidence"], at["ConstraintEvaluator"], steps),
+    }
+    seen = at | {"NativeExecutor": at["ProofCourt"]}
+    for name in names:
+        given = arguments[name] if name in arguments else constructor_arguments(name, seen, Parameters())
+        if name == "Market":
+            modules = [at["ProofCourt"] if kind == _VALIDITY else bytes(20) for kind in range(8)]
+            given = (*given[:5], modules)
+        receipt = TransactionSender(endpoint).send(signer, None, contract(name).creation(*given))
+        assert quantity(receipt["status"]) == 1, name
+    return at
