@@ -77,7 +77,7 @@ python-test: setup
 	@$(BIN)/pytest -n 2
 
 bench: setup ## every figure in docs/benchmarks.md
-	@for b in gas graph market index; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	@for b in gas graph market index prove proof_gas; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 clean: ## remove what the build made
 	rm -rf build .venv node_modules native/target

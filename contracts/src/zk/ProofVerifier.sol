@@ -28,7 +28,7 @@ struct Claimed {
 
 /// @title Zero-knowledge proofs of inference, verified in full
 /// @notice Twin of `concordat.zk.verifier`, for committed weights and committed input. Meant for second layers and
-/// batches: a proof is some 80 KB of call data.
+/// batches: a proof is some 70 KB of call data.
 contract ProofVerifier {
     using ProofStream for Stream;
     using RelationReader for bytes;

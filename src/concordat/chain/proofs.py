@@ -1,6 +1,6 @@
 """Zero-knowledge proofs on chain: the verifier contract, deployed and asked.
 
-The contract checks a proof in full, as `concordat.zk.verifier` does. That takes tens of millions of gas, so it is for
+The contract checks a proof in full, as `concordat.zk.verifier` does. That takes ten million gas and more, so it is for
 second layers, for batches of inferences in one proof, and for whoever wants a chain's word rather than a machine's.
 """
 
