@@ -153,6 +153,7 @@ class Folded:
         self._powers: list[tuple[Powers, K]] = []
 
     def add(self, part: Explicit | Powers | Tensor, weight: K) -> None:
+        """Fold in a part of a claim, times the claim's weight."""
         if isinstance(part, Powers):
             self._powers.append((part, weight))
             return
@@ -169,6 +170,7 @@ class Folded:
             self._explicit[column] = add(self._explicit.get(column, ZERO), mul(rows[row], factor))
 
     def inner_product(self, row: Sequence[K], coordinates: tuple[list[int], list[int], list[int]]) -> K:
+        """What the shown row, given whole and by coordinates, makes of all of it."""
         result = total(mul(row[column], factor) for column, factor in self._explicit.items())
         ladders: dict[int, list[int]] = {}
         for part, weight in self._powers:
