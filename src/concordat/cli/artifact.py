@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 from rich.text import Text
@@ -14,9 +14,11 @@ from concordat.cli.settings import Settings
 from concordat.client.dataset import Dataset
 from concordat.client.model import Card, Model, read_csv
 from concordat.client.registry import PublishedModel
+from concordat.client.secret import SecretModel
 from concordat.graph.fidelity import fidelity
 from concordat.graph.onnx import import_onnx
 from concordat.primitives.encoding import checksum_address, from_hex, to_hex
+from concordat.primitives.errors import InputError
 from concordat.primitives.units import ModelId
 
 __all__ = ["artifact"]
@@ -68,16 +70,36 @@ def check(model: Path, data: Path, held_out: Path | None, card: Path | None, bit
 @click.option("--card", type=_FILE, required=True, help="Name, version, licence, texts (TOML).")
 @click.option("--parent", multiple=True, help="Id of an artifact it descends from (repeatable).")
 @click.option("--royalty", type=click.IntRange(0, 10_000), default=0, help="Hundredths of a per cent of resale.")
+@click.option("--hidden", is_flag=True, help="Show nobody the model: its answers are proven in zero knowledge.")
+@click.option("--show", help='What a hidden model\'s answers show: all, label, argmax, or "NAME >= 0.5" [all].')
+@click.option("--proofs", type=click.IntRange(min=1), help="Answers a hidden model's commitment is good for [64].")
 @command_errors
-def publish(source: Path, card: Path, parent: tuple[str, ...], royalty: int) -> None:
-    """Publish an ONNX model or a CSV data set under the account's name."""
+def publish(
+    source: Path,
+    card: Path,
+    parent: tuple[str, ...],
+    royalty: int,
+    hidden: bool,
+    show: str | None,
+    proofs: int | None,
+) -> None:
+    """Publish an ONNX model or a CSV data set under the account's name.
+
+    A hidden model stays in the home, where the provider of the same home finds it.
+    """
+    if not hidden and (show is not None or proofs is not None):
+        raise InputError("Only hidden models have --show and --proofs.", code="NotHidden", hint="Add --hidden.")
     context = click.get_current_context()
     settings, speaker = context.find_object(Settings) or Settings(), speaker_of(context)
     parents = tuple(from_hex(item, length=32) for item in parent)
     said = Card.load(card)
-    item: Model | Dataset
+    item: Model | SecretModel | Dataset
     if source.suffix == ".csv":
         item = Dataset.from_csv(source, name=said.name, version=said.version, licence=said.licence)
+    elif hidden:
+        with speaker.log.status("importing, committing"):
+            wishes: dict[str, Any] = {"show": show or "all"} | ({"proofs": proofs} if proofs is not None else {})
+            item = SecretModel.from_onnx(source, card=card, parents=parents, **wishes)
     else:
         with speaker.log.status("importing"):
             item = Model.from_onnx(source, card=card, parents=parents)

@@ -20,6 +20,7 @@ from concordat.cli.node import node
 from concordat.cli.order import order
 from concordat.cli.output import command_errors
 from concordat.cli.pool import pool
+from concordat.cli.prove import prove
 from concordat.cli.record import record
 from concordat.cli.reputation import reputation
 from concordat.cli.settings import load_settings
@@ -41,7 +42,8 @@ The story, and the commands that tell it:
   record     read the transparency log
   index      search what happened on the chain
   effect     let numbers on chain follow a model
-  verify     check one decision, offline
+  prove      show what a hidden model says
+  verify     check one decision or proof, offline
 
 \b
 Start here:
@@ -94,6 +96,7 @@ for command in (
     node,
     order,
     pool,
+    prove,
     record,
     reputation,
     standards,

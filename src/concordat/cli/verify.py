@@ -10,14 +10,19 @@ import click
 from rich.markup import escape
 
 from concordat.cli.connect import connect
-from concordat.cli.output import command_errors, speaker_of
+from concordat.cli.output import command_errors, one_line, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.records import order_of
+from concordat.graph.schema import ModelSchema
+from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import InputError
+from concordat.primitives.wire import parse_json
 from concordat.protocol.bundle import Bundle
 from concordat.protocol.trust import TrustRoot
 from concordat.protocol.verification import CHECKS, Outcome, Report
 from concordat.verify import verify as verify_bundle
+from concordat.zk.parameters import soundness
+from concordat.zk.shown import ShownAnswer, is_shown_answer
 
 __all__ = ["verify"]
 
@@ -41,9 +46,12 @@ _CHECK_LIST = "\n".join(f"  {number:>2}  {name}" for number, name in CHECKS.item
 @click.option("--explain", is_flag=True, help="Say it in plain language.")
 @command_errors
 def verify(file: Path, trust: Path | None, rpc: bool, rerun: bool, explain: bool) -> None:
-    """Verify one decision. Needs no network, no key and none of our servers."""
+    """Verify one decision, or one proof of a hidden model's answer: without network, key or any server of ours."""
     context = click.get_current_context()
     settings = context.find_object(Settings) or Settings()
+    if is_shown_answer(file.read_bytes()[:32]):
+        _verify_shown(file)
+        return
     root = TrustRoot.load(trust) if trust else None
     facts = erasure = None
     if rpc:
@@ -58,6 +66,30 @@ def verify(file: Path, trust: Path | None, rpc: bool, rerun: bool, explain: bool
     )
     speaker_of(context).result(report.to_json(), report.explain() if explain else lambda: _show(report))
     sys.exit(report.exit_code)
+
+
+def _verify_shown(file: Path) -> None:
+    """A proof that answers no order: whether it holds, and what it shows."""
+    speaker = speaker_of(click.get_current_context())
+    shown = ShownAnswer.parse(file.read_bytes())
+    hidden = shown.verify()
+    manifest = parse_json(shown.manifest)
+    said = str(ModelSchema.from_json(manifest["schema"]).decode(shown.output))
+    bits = int(soundness(hidden.relation, hidden.parameters)["total"])
+    rows = {
+        "Model": to_hex(shown.model.model_id()),
+        "Name": f"{manifest['name']} {manifest['version']}",
+        "Output": said,
+        "Context": shown.context or "none",
+        "Soundness": f"{bits} bits, no trusted set-up",
+    }
+
+    def lines() -> None:
+        for label, value in rows.items():
+            speaker.out.print(f"[dim]{label:<18}[/]", one_line(value))
+        speaker.out.print("[bold green]PROVEN: the committed model said this of an input that stays hidden.[/]")
+
+    speaker.result({key.lower(): value for key, value in rows.items()}, lines)
 
 
 def _show(report: Report) -> None:

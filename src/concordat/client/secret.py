@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from math import ceil
@@ -46,8 +46,11 @@ from concordat.zk.prover import (
     weights_of_words,
     words_of_weights,
 )
+from concordat.zk.prover.progress import Progress
 from concordat.zk.prover.register import register
 from concordat.zk.rotation import proof_limit
+from concordat.zk.shown import ShownAnswer, context_name
+from concordat.zk.statement import Statement
 
 __all__ = ["SecretModel", "disclosure_of", "secrets_of"]
 
@@ -222,17 +225,57 @@ class SecretModel:
         InputError
             If the input is not one of the program's; ``CommitmentSpent`` if all proofs are made.
         """
+
+        def statement(output: bytes, claimed: Answer) -> Statement:
+            return self.hidden.statement(name, order, domain, output, claimed)
+
+        return self._prove(words, salt, statement, openings, None)
+
+    def show(
+        self, words: bytes, salt: bytes, context: str, openings: Openings, progress: Progress | None = None
+    ) -> ShownAnswer:
+        """Run the model and prove what it said, for no order; errors as for :meth:`answer`.
+
+        Parameters
+        ----------
+        context : str
+            What the answer is for: a proof for one context is none for another.
+        progress : callable, optional
+            Told the phases of the proof.
+        """
+        name = context_name(context)
+
+        def statement(output: bytes, claimed: Answer) -> Statement:
+            return self.hidden.claim(self.id, name, output, claimed)
+
+        output, answer = self._prove(words, salt, statement, openings, progress)
+        return ShownAnswer(
+            context=context,
+            model=self.commitment,
+            manifest=self.manifest.encode().decode(),
+            program=self.hidden.encode(),
+            output=output,
+            proof=answer.encode(),
+        )
+
+    def _prove(
+        self,
+        words: bytes,
+        salt: bytes,
+        statement_of: Callable[[bytes, Answer], Statement],
+        openings: Openings,
+        progress: Progress | None,
+    ) -> tuple[bytes, Answer]:
         execution = run(self.graph, words)
         circuit, hidden = self.circuit, self.hidden
         taken = commit_input(hidden.parameters, circuit.inputs([execution]), salt)
         output = hidden.output(list(circuit.publics([execution])[0]))
-        claimed = Answer(input=taken.commitment, proof=b"")
-        statement = hidden.statement(name, order, domain, output, claimed)
+        statement = statement_of(output, Answer(input=taken.commitment, proof=b""))
         a, b = circuit.witness([execution])
-        digest = sha256(statement.encode())
-        number = openings.reserve(self.weights.commitment.root, self.limit, digest)
-        seed = proof_seed(self.seed, self.weights.commitment.root, number, digest)
-        proof = prove(statement, Witness(a=a, b=b), seed=seed, weights=self.weights, taken=taken)
+        digest, root = sha256(statement.encode()), self.weights.commitment.root
+        seed = proof_seed(self.seed, root, openings.reserve(root, self.limit, digest), digest)
+        witness = Witness(a=a, b=b)
+        proof = prove(statement, witness, seed=seed, weights=self.weights, taken=taken, progress=progress)
         return output, Answer(input=taken.commitment, proof=proof)
 
     # -- on the owner's disk -----------------------------------------------------------------------------------------

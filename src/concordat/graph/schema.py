@@ -53,7 +53,7 @@ class Output:
 
     def __str__(self) -> str:
         scores = ", ".join(f"{name}: {value:.4g}" for name, value in self.scores.items())
-        return scores if self.label is None else f"{self.label} ({scores})"
+        return scores if self.label is None else f"{self.label} ({scores})" if scores else str(self.label)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

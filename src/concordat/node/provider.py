@@ -41,7 +41,7 @@ from concordat.node.seals import SealKeys
 from concordat.node.supplier import Supplier
 from concordat.node.turns import Turns
 from concordat.primitives.encoding import ZERO32, from_hex, to_hex
-from concordat.primitives.errors import CorruptionError, InputError, NotFoundError, ProtocolError
+from concordat.primitives.errors import CorruptionError, InputError, ModelError, NotFoundError, ProtocolError
 from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Bytes32, ModelId, OrderId
 from concordat.primitives.wire import from_wire, to_wire
@@ -209,7 +209,7 @@ class Provider(Reception):
             result = self._proven(offer).result if self.owns(offer.order.model) else self.work(offer)
             if "sealed" in body and is_sealed(offer.order.evidence):
                 result = self._seal(offer, self._unsealed(body)[1], result)
-        except InputError as error:
+        except (InputError, ModelError) as error:
             self._refuse(key, error.code, error.message)
             return 1
         self.journal.set_item("offer", key, "executed", {**body, "result": to_wire(result)})

@@ -242,16 +242,35 @@ class HiddenModel:
         VerificationError
             ``BadStatement`` if the output is not one of this model, or the input is not the order's.
         """
-        if len(output) != WORD * words_needed(self.outputs, ElementType.I32) or any(output[4 * self.outputs :]):
-            raise VerificationError("This is not an output of the hidden model.", code="BadStatement")
         if input_hash(answer.input) != order.input:
             raise VerificationError("The proof is about another input than the order's.", code="BadStatement")
+        return self.claim(order.model, name, output, answer, chain_id=domain.chain_id, contract=domain.market)
+
+    def claim(
+        self,
+        model: bytes,
+        name: bytes,
+        output: bytes,
+        answer: Answer,
+        *,
+        chain_id: int = 0,
+        contract: bytes = bytes(20),
+    ) -> Statement:
+        """What a proof has to show of an output, for an order or for anything else that has a name of 32 bytes.
+
+        Raises
+        ------
+        VerificationError
+            ``BadStatement`` if the output is not one of this model.
+        """
+        if len(output) != WORD * words_needed(self.outputs, ElementType.I32) or any(output[4 * self.outputs :]):
+            raise VerificationError("This is not an output of the hidden model.", code="BadStatement")
         publics = tuple(int(n) for n in unpack_elements(output, ElementType.I32, self.outputs))
         return Statement(
-            chain_id=domain.chain_id,
-            contract=domain.market,
+            chain_id=chain_id,
+            contract=contract,
             order=name,
-            model=order.model,
+            model=model,
             version=self.version,
             relation=self.relation,
             parameters=self.parameters,

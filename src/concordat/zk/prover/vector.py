@@ -68,10 +68,11 @@ def base_mul(a: Vector, b: Vector) -> Vector:
     lo = (low & _LOW) | (middle << _32)
     hi = high + (cross >> _32) + (cross2 >> _32) + (middle >> _32)
     hi_high, hi_low = hi >> _32, hi & _LOW
-    t = np.subtract(lo, hi_high)
-    t = np.where(lo < hi_high, t - _EPSILON, t)
-    u = hi_low * _EPSILON
-    s = t + u
+    with np.errstate(over="ignore"):  # numpy warns of scalars that wrap around
+        t = np.subtract(lo, hi_high)
+        t = np.where(lo < hi_high, t - _EPSILON, t)
+        u = hi_low * _EPSILON
+        s = t + u
     s = np.where(s < t, s + _EPSILON, s)
     return np.asarray(np.where(s >= _P, s - _P, s), dtype=np.uint64)
 

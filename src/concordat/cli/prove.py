@@ -1,0 +1,97 @@
+"""``concordat prove``: let a hidden model of one's own say something, and show that it did."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, Progress, TextColumn
+
+from concordat.cli.order_bids import read_row
+from concordat.cli.output import command_errors, speaker_of
+from concordat.cli.settings import Settings
+from concordat.client.secret import SecretModel, secrets_of
+from concordat.primitives.encoding import to_hex
+from concordat.primitives.errors import InputError, NotFoundError
+from concordat.primitives.wire import parse_json
+from concordat.storage.files import write_file
+from concordat.storage.openings import Openings
+from concordat.zk.estimate import estimate
+from concordat.zk.parameters import soundness
+
+__all__ = ["prove"]
+
+_LIST = "Hidden models are put into the home when they are published: concordat artifact publish --hidden"
+
+
+@click.command()
+@click.argument("model")
+@click.argument("row", required=False)
+@click.option("--input", "file", type=click.Path(exists=True, path_type=Path), help="JSON file with the row.")
+@click.option("--context", default="", help="What the proof is for; it is none for anything else.")
+@click.option("--save", type=click.Path(path_type=Path), help="Write the proof here [only say what it takes].")
+@click.option("--memory", type=click.IntRange(min=1), help="Most megabytes to take [what is free].")
+@command_errors
+def prove(model: str, row: str | None, file: Path | None, context: str, save: Path | None, memory: int | None) -> None:
+    """Prove what a hidden MODEL of this home (a name, an id, or the beginning of one) says of ROW (JSON).
+
+    The proof shows its output and nothing else; anybody checks it with: concordat verify FILE
+    """
+    clicked = click.get_current_context()
+    settings, speaker = clicked.find_object(Settings) or Settings(), speaker_of(clicked)
+    folder = secrets_of(settings.home)
+    owned = SecretModel.load(_find(folder, model))
+    words = owned.schema.encode_one(read_row(row, file))
+    openings = Openings(folder / "openings")
+    relation, parameters = owned.hidden.relation, owned.hidden.parameters
+    cost, bits = estimate(relation, parameters), int(soundness(relation, parameters)["total"])
+    left = openings.left(owned.weights.commitment.root, owned.limit)
+    speaker.log.print(
+        f"about {cost.proof_bytes:,} bytes, {cost.memory_bytes / 1e6:,.0f} MB, {cost.prove_seconds:.2g} s; "
+        f"{bits} bits of soundness; the commitment is good for {left} more proofs"
+    )
+    cost.require(memory_bytes=memory * 1_000_000 if memory else _free())
+    data = {"model": to_hex(owned.id), "bytes": cost.proof_bytes, "memory": cost.memory_bytes, "left": left}
+    if save is None:
+        speaker.result(data, "nothing was proven: say where to with --save")
+        return
+    bar = Progress(TextColumn("{task.description:<12}"), BarColumn(), console=speaker.log, transient=True)
+    with bar:
+        task = bar.add_task("execution", total=1.0)
+        shown = owned.show(
+            words,
+            secrets.token_bytes(32),
+            context,
+            openings,
+            lambda phase, share: bar.update(task, description=phase, completed=share),
+        )
+    write_file(save, shown.encode())
+    said = str(owned.schema.decode(shown.output))
+    speaker.result({**data, "output": said, "file": str(save)}, f"{said}\n{save}")
+
+
+def _find(folder: Path, text: str) -> Path:
+    """The folder of a hidden model."""
+    fitting = []
+    for place in sorted(folder.glob("0x*")):
+        manifest = parse_json((place / "manifest.json").read_bytes())
+        name, version = str(manifest["name"]), str(manifest["version"])
+        if (text.startswith("0x") and place.name.startswith(text)) or text in (name, f"{name} {version}"):
+            fitting.append(place)
+    if not fitting:
+        raise NotFoundError(f"No hidden model here fits {text[:80]!r}.", code="UnknownArtifact", hint=_LIST)
+    if len(fitting) > 1:
+        said = f"{len(fitting)} hidden models fit {text[:80]!r}."
+        raise InputError(said, code="AmbiguousArtifact", hint="Use the id.")
+    return fitting[0]
+
+
+def _free() -> int:
+    """Bytes of memory that can be had; all there is where the system does not say."""
+    try:
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
