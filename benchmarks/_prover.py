@@ -147,14 +147,16 @@ def measure(folder: Path, batch: int) -> dict[str, Any]:
     from concordat.zk import verification  # not part of a prover
     from concordat.zk.verifier import verify
 
-    verify_wall, _ = repeated(lambda _: verification.verify(statement, proof))
-    python_wall, _ = repeated(lambda _: verify(statement, proof))
+    verify_wall, verify_processor = repeated(lambda _: verification.verify(statement, proof))
+    python_wall, python_processor = repeated(lambda _: verify(statement, proof))
     return {
         "prove_s": min(wall),
         "prove_median_s": sorted(wall)[len(wall) // 2],
         "prove_cpu_s": min(processor),
         "verify_s": min(verify_wall),
+        "verify_cpu_s": min(verify_processor),
         "verify_python_s": min(python_wall),
+        "verify_python_cpu_s": min(python_processor),
         "proof_bytes": len(proof),
         "zero_knowledge": True,
         "runs": len(wall),

@@ -25,7 +25,7 @@ from concordat.zk.relation import NOWHERE
 __all__ = ["compile_graph"]
 
 _Array = npt.NDArray[np.int64]
-_WIDTHS = (8, 10, 12)
+_WIDTHS = (8, 10, 12, 13)
 
 
 def compile_graph(graph: Graph, *, batch: int = 1, disclosure: Disclosure | None = None) -> Circuit:
