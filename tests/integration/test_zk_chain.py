@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_contract_accepts_a_threshold_and_nothing_but_the_true_answer(court: Cou
 def test_contract_refuses_any_changed_field_of_the_statement(court: Court, case: ProvenCase, proof: bytes) -> None:
     statement = case.statement
     assert isinstance(statement.input, InputCommitment)
-    changed = {
+    changed: dict[str, Any] = {
         "chain_id": 1,
         "contract": b"\x12" * 20,
         "order": b"\x23" * 32,

@@ -51,6 +51,8 @@ contract ConstraintEvaluator {
     uint256 private constant NOWHERE = 0xFFFFFFFF;
     /// @dev Runs up to this length are summed one by one.
     uint256 private constant SHORT = 3;
+    /// @dev Below this, entries of range tables are summed two by two.
+    uint256 private constant PAIRED = 1 << 14;
 
     /// @dev What several steps share.
     struct Work {
@@ -154,19 +156,46 @@ contract ConstraintEvaluator {
     ) private pure {
         unchecked {
             uint256 shift = w.eq.shift;
-            uint256 c0 = (K.unwrap(base) & Cubics.LANE) + Cubics.P;
-            uint256 c1 = (K.unwrap(base) >> 80) & Cubics.LANE;
-            uint256 c2 = K.unwrap(base) >> 160;
+            K square = base * base;
             for (uint256 j = 0; j < count;) {
                 uint256 row = start + j;
                 (uint256 low, uint256 stop) = _block(w, row, count - j);
                 uint256 fraction = Fractions.begin();
-                for (; low != stop; low += 32) {
-                    Fractions.add(fraction, low, c0 - j, c1, c2);
-                    ++j;
+                while (low != stop) {
+                    uint256 taken = stop - low > 32 && j < PAIRED ? 2 : 1;
+                    if (taken == 2) _pair(fraction, low, base, square, j);
+                    else _one(fraction, low, K.wrap(K.unwrap(base) + Cubics.P - j % Cubics.P));
+                    j += taken;
+                    low += 32 * taken;
                 }
                 _join(fraction, w.eq.high[row >> shift], over, under, column);
             }
+        }
+    }
+
+    /// @dev Add the element at `low` over a denominator.
+    function _one(uint256 fraction, uint256 low, K d) private pure {
+        uint256 raw = K.unwrap(d);
+        Fractions.add(fraction, low, raw & Cubics.LANE, (raw >> 80) & Cubics.LANE, raw >> 160);
+    }
+
+    /// @dev Add u / y + v / (y - 1) for the two elements at `low` and y = base - j, as one fraction: it is
+    /// ((u + v) * y - u) / (y^2 - y), and y^2 - y = base^2 - (2j + 1) * base + j^2 + j takes one product of a word.
+    function _pair(uint256 fraction, uint256 low, K base, K square, uint256 j) private pure {
+        unchecked {
+            K u;
+            K v;
+            assembly ("memory-safe") {
+                u := mload(low)
+                v := mload(add(low, 32))
+            }
+            K over = Cubics.less((u + v) * K.wrap(K.unwrap(base) + Cubics.P - j), u);
+            // (2j + 1) is below 2^15, so that lanes stay below 2^80
+            uint256 under = K.unwrap(square) + (2 * j + 1) * (Cubics.PPP - K.unwrap(base)) + j * j + j;
+            assembly ("memory-safe") {
+                mstore(0, over)
+            }
+            _one(fraction, 0, K.wrap(under));
         }
     }
 
