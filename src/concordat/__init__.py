@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from concordat.client.orders import PlacedOrder
     from concordat.client.quotes import Preference
     from concordat.client.registry import PublishedModel
+    from concordat.client.secret import SecretModel
     from concordat.node.open import open
     from concordat.primitives.errors import ConcordatError
     from concordat.primitives.units import days, hours, minutes, seconds, usd
@@ -53,6 +54,7 @@ __all__ = [
     "PublishedModel",
     "Replicated",
     "Report",
+    "SecretModel",
     "TrustRoot",
     "ZeroKnowledge",
     "days",
@@ -72,6 +74,7 @@ _HOMES = {
     "client.orders": ("PlacedOrder",),
     "client.quotes": ("Preference",),
     "client.registry": ("PublishedModel",),
+    "client.secret": ("SecretModel",),
     "node.open": ("open",),
     "primitives.errors": ("ConcordatError",),
     "primitives.units": ("days", "hours", "minutes", "seconds", "usd"),

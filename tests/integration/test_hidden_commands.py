@@ -1,0 +1,100 @@
+"""Hidden models from the command line: publish, order, prove, verify; chain and nodes in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concordat.chain.anvil import find_anvil
+from concordat.cli.settings import ENVIRONMENT
+from concordat.primitives.errors import ConfigurationError
+from concordat.testing.credit import train_credit
+
+pytestmark = [pytest.mark.chain, pytest.mark.slow]
+CONCORDAT = [sys.executable, "-m", "concordat"]
+CARD = 'name = "scorecard"\nversion = "1.0.0"\nlicence = "LicenseRef-private"\ncalibration = "rows.csv"\n'
+
+
+class Commands:
+    """A home with a running market, spoken to by the command line alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
+        self.environment = kept | {"CONCORDAT_HOME": str(folder / "home")}
+
+    def __call__(self, *words: str, code: int = 0) -> Any:
+        done = subprocess.run(
+            [*CONCORDAT, "--json", *words],
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        answer = json.loads(done.stdout)
+        return answer["data"] if answer.get("ok") else answer["error"]
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Iterator[Commands]:
+    pytest.importorskip("skl2onnx")
+    try:
+        find_anvil()
+    except ConfigurationError as error:
+        pytest.skip(error.message)
+    credit = train_credit("logistic")
+    (tmp_path / "model.onnx").write_bytes(credit.onnx)
+    (tmp_path / "card.toml").write_text(CARD)
+    credit.training.to_csv(tmp_path / "rows.csv", index=False)
+    row = {name: float(value) for name, value in credit.held_out.iloc[0].to_dict().items()}
+    (tmp_path / "row.json").write_text(json.dumps(row))
+    run = Commands(tmp_path)
+    up = subprocess.Popen([*CONCORDAT, "up"], env=run.environment, stderr=subprocess.PIPE, text=True)
+    assert up.stderr is not None
+    for line in up.stderr:
+        if "Ctrl-C" in line:
+            break
+    yield run
+    up.send_signal(signal.SIGINT)
+    up.wait(timeout=60)
+
+
+def test_hidden_model_is_published_bought_proven_and_verified_by_commands(commands: Commands) -> None:
+    published = commands("artifact", "publish", "model.onnx", "--card", "card.toml", "--hidden", "--show", "label")
+    commands("order", "place", "scorecard", "--input", "row.json", "--pay", "0.50", "--yes", "--save", "bundle.json")
+    report = commands("verify", "bundle.json", code=3)  # no trust root was named, and it is not logged yet
+    thirteen = next(check for check in report["checks"] if check["number"] == 13)
+    assert thirteen["outcome"] == "pass"
+    assert "zero-knowledge proof" in thirteen["reason"]
+
+    cost = commands("prove", "scorecard", "--input", "row.json")
+    assert cost["model"] == published["id"]
+    assert 50_000 < cost["bytes"] < 130_000
+    shown = commands("prove", published["id"][:10], "--input", "row.json", "--context", "a", "--save", "shown.json")
+    assert shown["left"] == cost["left"]
+    assert commands("prove", "scorecard", "--input", "row.json")["left"] == cost["left"] - 1
+    said = commands("verify", "shown.json")
+    assert (said["model"], said["context"]) == (published["id"], "a")
+    assert said["output"] == shown["output"]
+    for change in (('"context":"a"', '"context":"b"'), ('"version\\":\\"1', '"version\\":\\"2')):
+        text = (commands.folder / "shown.json").read_text()
+        assert change[0] in text
+        (commands.folder / "forged.json").write_text(text.replace(*change))
+        commands("verify", "forged.json", code=1)
+    (commands.folder / "forged.json").write_text(text[:-9])
+    assert commands("verify", "forged.json", code=1)["code"] == "ShownFormat"
+
+    assert commands("prove", "scorecard", "--input", "row.json", "--memory", "1", code=2)["code"] == "ProofSize"
+    assert commands("prove", "another", "--input", "row.json", code=1)["code"] == "UnknownArtifact"
+    wrong = commands("artifact", "publish", "model.onnx", "--card", "card.toml", "--show", "label", code=2)
+    assert wrong["code"] == "NotHidden"
