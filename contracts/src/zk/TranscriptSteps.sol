@@ -90,14 +90,11 @@ contract TranscriptSteps is IProofSteps {
         else stream.absorb(tag, new bytes(24 * count));
     }
 
-    function _rounds(
-        Stream memory stream,
-        K[] memory drawn,
-        uint256 from,
-        uint256 rounds,
-        uint256 tag,
-        uint256 degree
-    ) private pure returns (uint256) {
+    function _rounds(Stream memory stream, K[] memory drawn, uint256 from, uint256 rounds, uint256 tag, uint256 degree)
+        private
+        pure
+        returns (uint256)
+    {
         for (uint256 i = 0; i < rounds; ++i) {
             stream.elements(tag, degree);
             drawn[from + i] = stream.challenge();

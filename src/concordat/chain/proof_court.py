@@ -25,10 +25,12 @@ from concordat.zk.statement import Statement
 from concordat.zk.steps import Layout, Step
 from concordat.zk.steps.layout import CHUNK_BYTES, COUNTS_BYTES
 
-__all__ = ["MAX_DATA_BYTES", "PostedClaim", "ProofCourt", "data_root", "deploy_proof_court", "disclose"]
+__all__ = ["MAX_DATA_BYTES", "ROOT_STEP", "PostedClaim", "ProofCourt", "data_root", "deploy_proof_court", "disclose"]
 
 MAX_DATA_BYTES = 126_976
 """Most data of a claim: what a blob holds."""
+ROOT_STEP = 255
+"""Stands for a step where a blob does not hold what its claim says."""
 _ARGUMENT_WORDS = 13 + 19
 """Words of order and shape, before the offsets of what was posted and of the data."""
 
@@ -80,31 +82,56 @@ def _chunks(data: bytes) -> list[bytes]:
 def step_spans(statement: Statement, data: bytes, step: Step, index: int) -> list[tuple[int, int]]:
     """Spans of the data that a step reads."""
     counts = tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, COUNTS_BYTES, 2))
-    witness, weights = counts[:2]
     at = Layout.of(statement.relation, statement.parameters, counts)  # type: ignore[arg-type]
-    spans = [(0, at.row), (at.drawn, at.claims)]
-    if step is Step.LENGTH:
-        return spans[:1]
-    if step in (Step.HUB, Step.PADS, Step.WEIGHTS, Step.INPUT, Step.WITNESS, Step.OUTSIDE, Step.POWERS):
-        spans.append((at.row, at.drawn))
-    if step is Step.BALANCE:
-        spans.append((at.claims, at.witness))
-    elif step is Step.POWERS:
-        spans.append((at.claims + 48 * index, at.claims + 48 * index + 48))
+    head, outputs, row = (0, at.row), (at.drawn, at.sums + 168), (at.row, at.drawn)
+    fixed: dict[Step, list[tuple[int, int]]] = {
+        Step.LENGTH: [(0, COUNTS_BYTES)],
+        Step.SUMCHECKS: [head, outputs],
+        Step.POSITIONS: [head, (at.hub_drawn - 32, at.folds), (at.positions, at.claims)],
+        Step.HUB: [head, row, (at.hub_drawn, at.folds), (at.positions, at.claims)],
+        Step.FOLDS: [head, outputs],
+        Step.EVALUATION: [outputs],
+        Step.JOINT: [head, outputs],
+        Step.PADS: [head, row, outputs],
+        Step.BALANCE: [head, outputs, (at.claims, at.witness)],
+    }
+    if step in fixed:
+        return fixed[step]
+    if step in (Step.WEIGHTS, Step.INPUT, Step.WITNESS, Step.OUTSIDE):
+        return [row, outputs]
+    return _column_spans(at, counts, step, index)
+
+
+def _column_spans(at: Layout, counts: Sequence[int], step: Step, index: int) -> list[tuple[int, int]]:
+    """What the steps read of which there are many."""
+    witness, weights, taken, _ = counts
+    point, row = (at.hub_drawn, at.folds), (at.row, at.drawn)
+    if step is Step.POWERS:
+        first = index // 2 if index < 2 * witness else index - witness
+        more = [row, point]
+        claim, claims, place, size = index, 1, 0, 0
     elif step is Step.HUB_COLUMN:
-        place = at.hub_columns + index * at.columns[4]
-        spans += [(at.row, at.drawn), (place, place + at.columns[4])]
-    elif step in (Step.WITNESS_COLUMN, Step.WEIGHT_COLUMN, Step.INPUT_COLUMN):
-        claim, place, size = {
-            Step.WITNESS_COLUMN: (2 * index, at.witness, at.columns[0] + at.columns[1]),
-            Step.WEIGHT_COLUMN: (2 * witness + index, at.weights, at.columns[2]),
-            Step.INPUT_COLUMN: (2 * witness + weights + index, at.input, at.columns[3]),
-        }[step]
-        spans += [
-            (at.claims + 48 * claim, at.claims + 48 * claim + 96),
-            (place + index * size, place + (index + 1) * size),
-        ]
-    return spans
+        first, place, size = witness + weights + taken + index, at.hub_columns, at.columns[4]
+        more = [row, point, (at.nonce - 32, at.nonce)]
+        claim, claims = 0, 0
+    elif step is Step.WITNESS_COLUMN:
+        first, place, size = index, at.witness, at.columns[0] + at.columns[1]
+        more = [(0, 72), (at.drawn, at.hub_drawn)]
+        claim, claims = 2 * index, 2
+    elif step is Step.WEIGHT_COLUMN:
+        first, place, size = witness + index, at.weights, at.columns[2]
+        more = [(at.evaluated + 288, at.sums)]
+        claim, claims = 2 * witness + index, 1
+    else:
+        first, place, size = witness + weights + index, at.input, at.columns[3]
+        more, claim, claims = [], 2 * witness + weights + index, 1
+    return [
+        (0, COUNTS_BYTES),
+        *more,
+        (at.positions + 4 * first, at.positions + 4 * first + 4),
+        (at.claims + 48 * claim, at.claims + 48 * (claim + claims)),
+        (place + index * size, place + (index + 1) * size),
+    ]
 
 
 def deploy_proof_court(
@@ -154,10 +181,18 @@ class ProofCourt:
                 return dict(read[1]["shape"])
         raise VerificationError("Nobody has had this relation admitted.", code="BadStatement")
 
-    def post(self, signer: Signer, order: Order, *, head: bytes, relation: bytes, output: bytes, data: bytes) -> Any:
+    def post(
+        self, signer: Signer, order: Order, *, head: bytes, relation: bytes, output: bytes, data: bytes
+    ) -> dict[str, Any]:
         """Post a claim with its data in call data; the receipt."""
         posted = {"output": output, "head": head, "relation": relation, "root": ZERO32, "length": 0, "blob": ZERO32}
         return self._send(signer, "postCalldata", order, self.shape(relation), posted, data)
+
+    def post_blob(self, order: Order, *, head: bytes, relation: bytes, output: bytes, data: bytes) -> bytes:
+        """Call data of a claim whose data is in the first blob of the same transaction (`concordat.chain.blobs`)."""
+        posted: dict[str, Any] = {"output": output, "head": head, "relation": relation, "root": data_root(data)}
+        posted |= {"length": len(data), "blob": ZERO32}
+        return self._contract.call("postBlob", order, self.shape(relation), posted, 0)
 
     def claims(self) -> Iterator[PostedClaim]:
         """All claims that were posted."""
@@ -188,8 +223,8 @@ class ProofCourt:
             raise EndpointError("The transaction does not have the claim's data.", code="EndpointGarbage")
         return data
 
-    def commit_find(self, signer: Signer, claim: PostedClaim, step: Step, index: int, salt: bytes) -> None:
-        """Fix a find, at least one block before it is shown."""
+    def commit_find(self, signer: Signer, claim: PostedClaim, step: int, index: int, salt: bytes) -> None:
+        """Fix a find, at least one block before it is shown; `ROOT_STEP` says that a blob is not what was claimed."""
         words = [step.to_bytes(32, "big"), index.to_bytes(32, "big"), signer.address.rjust(32, b"\0"), salt]
         self._send(signer, "commitFind", keccak256(claim.order_id + b"".join(words)))
 
@@ -229,6 +264,28 @@ class ProofCourt:
         shown = disclose(data, step_spans(statement, data, step, index))
         shape = self.shape(statement.relation.digest)
         return self._contract.call("refuteStep", order, claim.posted, shape, relation, shown, int(step), index, salt)
+
+    def refute_root(
+        self,
+        signer: Signer,
+        order: Order,
+        claim: PostedClaim,
+        words: bytes,
+        commitment: bytes,
+        proof: bytes,
+        salt: bytes,
+    ) -> dict[str, Any]:
+        """Show that a claim's blob does not hold what the claim says; the receipt.
+
+        Parameters
+        ----------
+        words : bytes
+            The coefficients of the blob's polynomial, from `blob_words`.
+        commitment, proof : bytes
+            Of 48 bytes each, from any KZG library: the blob's commitment, and the proof of its value at
+            `challenge_point`.
+        """
+        return self._send(signer, "refuteRoot", order, claim.posted, words, commitment, proof, salt)
 
     def _send(self, signer: Signer, function: str, *arguments: Any) -> dict[str, Any]:
         call = self._contract.call(function, *arguments)

@@ -120,7 +120,7 @@ class ClaimStage:
     def post(self, data: bytes | None = None, output: bytes | None = None) -> dict[str, Any]:
         """The provider posts a claim; the receipt."""
         digest = self.statement.relation.digest
-        return self.court.post(
+        receipt: dict[str, Any] = self.court.post(
             self.accounts[2],
             self.order,
             head=self.head,
@@ -128,6 +128,7 @@ class ClaimStage:
             output=output or self.output,
             data=data or self.data,
         )
+        return receipt
 
     def claim(self) -> PostedClaim:
         """The last claim."""
