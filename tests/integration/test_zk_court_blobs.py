@@ -101,7 +101,7 @@ def test_bytes_come_back_from_a_blob() -> None:
 def test_claim_in_a_blob_is_cheap_withstands_everything_and_is_paid(blobs: Blobs) -> None:
     stage = blobs.stage
     blob = to_blob(stage.data)
-    assert blobs.post(blob, stage.data) < 170_000
+    assert blobs.post(blob, stage.data) < 125_000
     claim = stage.claim()
     assert claim.posted["blob"] == versioned_hash(ckzg.blob_to_kzg_commitment(blob, blobs.setup))
     data = read_blob(blob, claim.posted["length"])
@@ -123,7 +123,7 @@ def test_blob_that_holds_something_else_than_its_claim_says_is_refuted(blobs: Bl
     blob = to_blob(stage.data[:-1] + b"\0")
     blobs.post(blob, stage.data)
     assert data_root(read_blob(blob, len(stage.data))) != stage.claim().posted["root"]
-    assert blobs.refute(blob) < 16_000_000
+    assert blobs.refute(blob) < 6_000_000
     assert stage.status() == SLASHED
 
 
