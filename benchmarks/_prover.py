@@ -89,16 +89,17 @@ def commit(folder: Path, batch: int) -> dict[str, Any]:
     circuit = compile_graph(graph, batch=batch)
     relation = circuit.relation
     parameters = choose(relation) if batch == 1 else choose(relation, limit=1 << 18)
-    compiled = time.perf_counter()
+    compiled, busy = time.perf_counter(), time.process_time()
     (folder / "parameters").write_bytes(parameters.encode())
     weights = commit_weights(relation, parameters, circuit.weights, seed("weights")) if relation.weight_rows else None
-    committed = time.perf_counter()
+    committed, done = time.perf_counter(), time.process_time()
     if weights is not None:
         save_weights(folder / "weights", weights)
     return {
         "setup_s": committed - started,
         "compile_s": compiled - started,
         "commit_s": committed - compiled,
+        "commit_cpu_s": done - busy,
         "weights": len(graph.weights),
         "rows": relation.used_rows,
         "lookup_rows": relation.lookup_rows,
