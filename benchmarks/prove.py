@@ -239,7 +239,7 @@ def main() -> None:
             + (f" {one['inferences_per_s']:7.0f}/s {one['inferences_per_cpu_s']:7.0f}/CPU-s" if wanted.batch else "")
         )
         if "ratios" in one:
-            print("    ezkl: " + ", ".join(f"{name} {value:,.1f}×" for name, value in one["ratios"].items()))
+            print("    ezkl: " + ", ".join(f"{name} {value:,.3g}×" for name, value in one["ratios"].items()))
 
 
 if __name__ == "__main__":
