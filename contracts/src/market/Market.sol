@@ -197,8 +197,9 @@ contract Market is IMarket, OrderDomain {
         if (slot.status() != OrderStatus.DELIVERED) revert WrongStatus();
         if (block.timestamp < slot.until()) revert WindowOpen();
         if (slot.openDisputes() != 0) revert DisputesOpen();
-        // Nobody could watch what the policy keeps private.
-        if (!order.evidence.isPrivate()) slot = slot.withEvidence(uint256(EvidenceKind.FRAUD_PROVABLE));
+        // Nobody could watch what the policy keeps private, and nobody could judge what it wants to be proven.
+        bool watched = !order.evidence.isPrivate() && !order.evidence.names(uint256(EvidenceKind.VALIDITY));
+        if (watched) slot = slot.withEvidence(uint256(EvidenceKind.FRAUD_PROVABLE));
         // EFFECT, EVENT
         _pay(id, order, slot, 0);
     }

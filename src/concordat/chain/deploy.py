@@ -27,9 +27,16 @@ from concordat.protocol.ledger import Parameters
 
 __all__ = ["constructor_arguments", "deploy", "token_domain", "upgrade"]
 
-MARKET = ("Vault", "Market", "Court", "Replication", "ValidityEvidence")
+MARKET = ("Vault", "Market", "Court", "Replication", "ValidityEvidence", "ProofCourt")
 """Contracts that are one version of a market: they name each other, and keep its money and orders."""
-CHECKERS = ("NativeExecutor", "ConstraintEvaluator", "ProofVerifier")
+CHECKERS = (
+    "NativeExecutor",
+    "ConstraintEvaluator",
+    "ProofVerifier",
+    "TranscriptSteps",
+    "SumSteps",
+    "ColumnSteps",
+)
 """Contracts that check what they are shown, know no market, and stay when there is another."""
 REGISTRIES = ("Artifacts", "Agents", "Checkpoints")
 """Contracts that know no market, and stay when there is another."""
@@ -143,7 +150,11 @@ def _described(endpoint: Endpoint, at: dict[str, Address], block: int, parameter
         native=at["NativeExecutor"],
         evaluator=at["ConstraintEvaluator"],
         proofs=at["ProofVerifier"],
-        validity=at["ValidityEvidence"],
+        transcript_steps=at["TranscriptSteps"],
+        sum_steps=at["SumSteps"],
+        column_steps=at["ColumnSteps"],
+        evidence=at["ValidityEvidence"],
+        validity=at["ProofCourt"],
         replication=at["Replication"],
         artifacts=at["Artifacts"],
         agents=at["Agents"],
@@ -156,19 +167,25 @@ def constructor_arguments(name: str, at: Mapping[str, Address], parameters: Para
     """What a contract's constructor is given, for contracts at these addresses (by name; ``DevToken`` is the token)."""
     checkers = {
         EvidenceKind.NATIVE: "NativeExecutor",
-        EvidenceKind.VALIDITY: "ValidityEvidence",
+        EvidenceKind.VALIDITY: "ProofCourt",
         EvidenceKind.REPLICATED: "Replication",
     }
     modules = [at.get(checkers.get(kind, ""), ZERO_ADDRESS) for kind in EvidenceKind]
     p = parameters
-    if name == "ProofVerifier":
+    if name in ("ProofVerifier", "TranscriptSteps"):
         return (at["ConstraintEvaluator"],)
     arguments: dict[str, tuple[Any, ...]] = {
         "Vault": (at["DevToken"], at["Market"], at["Court"], at["Replication"]),
         "Market": (at["Vault"], at["Court"], p.no_show_share, p.slash_challenger, p.slash_client, modules),
         "Court": (at["Market"], at["Vault"], p.move_time, p.respondent_cost, p.dispute_price_share),
         "Replication": (at["Market"], at["Vault"], at["Court"], p),
-        "ValidityEvidence": (at["ProofVerifier"], at["Market"]),
+        "ValidityEvidence": (at.get("ProofVerifier"), at["Market"]),
+        "ProofCourt": (
+            at["Market"],
+            at.get("ValidityEvidence"),
+            at.get("ConstraintEvaluator"),
+            [at.get(name) for name in ("TranscriptSteps", "SumSteps", "ColumnSteps")],
+        ),
     }
     return arguments.get(name, ())
 

@@ -65,8 +65,16 @@ class Deployment:
     """Evaluates the relations of proofs; zero where a version before there were any was deployed."""
     proofs: Address = field(default=ZERO_ADDRESS)
     """Verifies zero-knowledge proofs; zero as above."""
+    transcript_steps: Address = field(default=ZERO_ADDRESS)
+    """Replays the transcript of a proof; zero as above."""
+    sum_steps: Address = field(default=ZERO_ADDRESS)
+    """Replays the sums of a proof; zero as above."""
+    column_steps: Address = field(default=ZERO_ADDRESS)
+    """Replays the columns of a proof; zero as above."""
+    evidence: Address = field(default=ZERO_ADDRESS)
+    """Checks whether a whole proof answers an order; zero as above."""
     validity: Address = field(default=ZERO_ADDRESS)
-    """Says whether a proof answers an order; zero as above."""
+    """Takes proofs, and claims that anybody can refute; zero as above."""
     parameters: Parameters = field(default_factory=Parameters)
     """Clocks, costs and shares."""
     version: int = 1
@@ -182,8 +190,8 @@ class Deployment:
             EvidenceKind.REPLICATED: self.replication,
         }
         if self.validity != ZERO_ADDRESS:
-            expected.append(("ValidityEvidence", self.validity, "market", (), self.market))
-            expected.append(("ValidityEvidence", self.validity, "verifier", (), self.proofs))
+            expected.append(("ValidityEvidence", self.evidence, "market", (), self.market))
+            expected.append(("ValidityEvidence", self.evidence, "verifier", (), self.proofs))
         for kind in EvidenceKind:
             expected.append(("Market", self.market, "module", (kind,), modules.get(kind, ZERO_ADDRESS)))
         return expected
@@ -201,7 +209,11 @@ class Deployment:
             ("Checkpoints", self.checkpoints),
             ("ConstraintEvaluator", self.evaluator),
             ("ProofVerifier", self.proofs),
-            ("ValidityEvidence", self.validity),
+            ("TranscriptSteps", self.transcript_steps),
+            ("SumSteps", self.sum_steps),
+            ("ColumnSteps", self.column_steps),
+            ("ValidityEvidence", self.evidence),
+            ("ProofCourt", self.validity),
         ]
         return [(name, address) for name, address in named if address != ZERO_ADDRESS]
 
@@ -246,9 +258,9 @@ _VERSIONS: dict[str, Any] = {
     "version": 1,
     "served": True,
     "earlier": [],
-    "evaluator": _NOWHERE,
-    "proofs": _NOWHERE,
-    "validity": _NOWHERE,
+    **dict.fromkeys(
+        ("evaluator", "proofs", "transcript_steps", "sum_steps", "column_steps", "evidence", "validity"), _NOWHERE
+    ),
 }
 """What a file says that is silent about versions."""
 _AGENTS_NAME = "ERC8004IdentityRegistry"

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from concordat.client.decision import Decision
-from concordat.client.drafting import Wishes, default_window, fresh_opening, policy_for
+from concordat.client.drafting import Wishes, default_window, fresh_opening, policy_for, policy_about
 from concordat.client.offer import InputOpening, Offer
 from concordat.client.orders import Orders, PlacedOrder
 from concordat.client.providers import ProviderLink
@@ -155,7 +155,7 @@ class Bidding:
             If no provider wants it; nothing is paid then.
         """
         published = model if isinstance(model, PublishedModel) else self._orders.registry.model(ModelId(model))
-        policy = policy_for(evidence, private=False)
+        policy = policy_about(published, evidence, private=False)
         wishes = Wishes(pay=pay, policy=policy, deadline=deadline, window=window, bond=bond)
         offer = self._signed(wishes, published, inputs, ZERO_ADDRESS, client)
         return OpenOrder(self._orders.send(offer, self._orders.links, client))

@@ -123,6 +123,12 @@ def policy_about(model: PublishedModel, evidence: Policy | None, private: bool |
     """
     policy = ZeroKnowledge() if evidence is None and model.hidden is not None else policy_for(evidence, private)
     encoded = encode_policy(policy)
+    if model.hidden is not None and private is False:
+        raise PolicyError(
+            f"{model.name} is a hidden model: only its owner can answer, and nobody else sees the input.",
+            code="HiddenModel",
+            hint="Place the order with its owner's provider.",
+        )
     if model.hidden is not None and not requires(encoded, EvidenceKind.VALIDITY):
         raise PolicyError(
             f"{model.name} is a hidden model: nothing but a proof shows that it was asked.",

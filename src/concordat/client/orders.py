@@ -171,6 +171,12 @@ class Orders:
         published = model if isinstance(model, PublishedModel) else self.registry.model(ModelId(model))
         policy = policy_about(published, evidence, True if subject is not None else private)
         link = self._choose(published, Amount(pay // executions(policy)), provider)
+        if isinstance(inputs, InputOpening) and published.hidden is not None:
+            raise InputError(
+                "A committed input of a hidden model hides it in one proof only.",
+                code="InputUsedAgain",
+                hint="Give the row itself: every order commits it anew.",
+            )
         opening = inputs if isinstance(inputs, InputOpening) else fresh_opening(published, inputs)
         wishes = Wishes(pay=pay, policy=policy, deadline=deadline, window=window, bond=bond, effect=effect)
         order = self.draft(wishes, published, opening, provider=link.address, client=client)

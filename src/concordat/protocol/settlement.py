@@ -182,7 +182,8 @@ def finalize(rules: Rules, world: WorldState, message: Finalize, call: Call) -> 
     require(call.now >= state.until, "WindowOpen", order=key.hex(), until=state.until)
     require(state.open_disputes == 0, "DisputesOpen", order=key.hex(), open=state.open_disputes)
     # EFFECT
-    watched = 0 if is_private(order.evidence) else 1 << EvidenceKind.FRAUD_PROVABLE
+    unseen = is_private(order.evidence) or EvidenceKind.VALIDITY in kinds_named(order.evidence)
+    watched = 0 if unseen else 1 << EvidenceKind.FRAUD_PROVABLE
     gathered = state.gathered | watched
     world = _pay(world, order, key, gathered, call)
     # EVENT

@@ -25,7 +25,7 @@ class Disclosure:
     """What becomes public of an output."""
 
     kind: str = "all"
-    """``all`` of it, one ``element`` (a classifier's label), its ``argmax``, or if one element reaches a ``threshold``."""
+    """``all`` of it, one ``element`` (as a label), its ``argmax``, or if one element reaches a ``threshold``."""
     element: int = 0
     """Which element is shown or compared."""
     threshold: int = 0
