@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from concordat.client.decision import Decision
-from concordat.client.drafting import Wishes, default_window, fresh_opening, policy_for, policy_about
+from concordat.client.drafting import Wishes, default_window, fresh_opening, policy_about, policy_for
 from concordat.client.offer import InputOpening, Offer
 from concordat.client.orders import Orders, PlacedOrder
 from concordat.client.providers import ProviderLink
