@@ -179,8 +179,8 @@ class DeliversGarbage(Provider):
     def work(self, offer: Offer) -> Result:
         return Result(trace_root=ZERO32, output=bytes(32))
 
-    def _native_suffices(self, offer: Offer) -> bool:
-        return False
+    def _plan(self, offer: Offer) -> None:
+        return None
 
 
 def test_garbage_for_an_order_of_native_evidence_is_slashed() -> None:

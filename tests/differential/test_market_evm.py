@@ -21,6 +21,7 @@ from concordat.chain.contracts import contract
 from concordat.chain.deployment import read
 from concordat.chain.rpc import quantity
 from concordat.chain.translate import call_for, error_for, event_of
+from concordat.client.memory import ValidityModule
 from concordat.graph.trace import GraphJudge
 from concordat.primitives.encoding import ZERO_ADDRESS, from_hex, to_hex
 from concordat.primitives.errors import ProtocolError
@@ -113,7 +114,10 @@ class Chain:
             vault=self.deployment.vault,
             parameters=self.deployment.parameters,
             judge=GraphJudge(),
-            modules={EvidenceKind.NATIVE: MODEL},
+            modules={
+                EvidenceKind.NATIVE: MODEL,
+                EvidenceKind.VALIDITY: ValidityModule(lambda: self.deployment.domain),
+            },
         )
         ledger = MemoryLedger(rules=rules, start=self.time, block_time=0)
         for actor, deposited in zip(ACTORS, DEPOSITED, strict=True):

@@ -24,6 +24,7 @@ from concordat.chain.headers import block_header
 from concordat.chain.rpc import quantity
 from concordat.chain.translate import call_for, error_for, event_of
 from concordat.client.indexing import ChainIndexer
+from concordat.client.memory import ValidityModule
 from concordat.client.search import Search
 from concordat.graph.judge import GraphJudge
 from concordat.primitives.encoding import from_hex, to_hex
@@ -98,7 +99,10 @@ class Lockstep:
             vault=deployment.vault,
             parameters=deployment.parameters,
             judge=GraphJudge(),
-            modules={EvidenceKind.NATIVE: MODEL},
+            modules={
+                EvidenceKind.NATIVE: MODEL,
+                EvidenceKind.VALIDITY: ValidityModule(lambda: self.deployment.domain),
+            },
         )
         self.snapshot = self.call("evm_snapshot")
 

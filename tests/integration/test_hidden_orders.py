@@ -35,10 +35,13 @@ from concordat.protocol.evidence import ClientRelease, EvidenceKind, Native, Zer
 from concordat.protocol.execution import Result
 from concordat.protocol.messages import AcceptAndProve, AcceptAndSubmit
 from concordat.protocol.order import OrderStatus
+from concordat.storage.openings import Openings
 from concordat.testing.offers import ROW
 from concordat.testing.small import small_graph, small_model
 from concordat.verify import verify
 from concordat.zk.hidden import Answer, HiddenModel, read_evidence
+from concordat.zk.verifier.registration import Registration
+from concordat.zk.verifier.rotation import check_registered, verify_rotation
 
 TERMS = Terms(price=usd("0.05"), bond_limit=usd("1000"))
 PAY = usd("0.50")
@@ -204,6 +207,30 @@ def test_commitment_that_is_used_up_is_quoted_no_more(market: Market, monkeypatc
     with pytest.raises(OrderError) as caught:
         market.place()
     assert caught.value.code == "NoProvider"
+
+
+def test_renewed_commitment_holds_the_same_weights_and_answers_on(market: Market, secret: SecretModel) -> None:
+    openings = Openings(secrets_of(market.market.home.path) / "openings")
+    renewed, rotation = secret.renewed(openings)
+    again, same = secret.renewed(openings)
+    assert (again.id, same.proof) == (renewed.id, rotation.proof)
+    assert renewed.id != secret.id
+    assert renewed.weights.commitment != secret.weights.commitment
+    verify_rotation(rotation)
+    registrations = [
+        Registration(
+            relation=model.hidden.relation,
+            parameters=model.hidden.parameters,
+            commitment=model.hidden.weights,
+            proof=model.hidden.registration,
+        )
+        for model in (secret, renewed)
+    ]
+    check_registered(rotation, *registrations)
+    market.model = market.network.registry.publish(renewed, signer="provider")
+    decision = market.place().wait("settled")
+    assert decision.state.gathered == 1 << EvidenceKind.VALIDITY
+    assert market.network.registry.lineage(renewed.id).parents[0].entry.id == secret.id
 
 
 def test_provider_who_does_not_own_a_hidden_model_is_not_asked_to_prove(market: Market, secret: SecretModel) -> None:

@@ -24,7 +24,7 @@ from concordat.graph.trace import (
 from concordat.primitives.encoding import ZERO32
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.native import rust
-from concordat.protocol.execution import input_root
+from concordat.protocol.execution import carried_output, input_root
 from concordat.testing.graphs import random_graph, random_input
 from concordat.testing.interpreter import interpret
 
@@ -87,7 +87,7 @@ def test_honest_trace_is_never_judged_wrong_at_any_element(seed):
         for element in {*range(node.n), min(node.n, last), last}:
             proof = element_proof(graph, view, index, element, words, SALT)
             assert not judge_element(model, root, view.tree.root, proof), (index, element)
-    assert find_fault(graph, execution.trace, words, execution.output) is None
+    assert find_fault(graph, execution.trace, words, carried_output(view.tree.root, execution.output)) is None
 
 
 @settings(max_examples=200, deadline=None)

@@ -323,6 +323,7 @@ contract DemandsTest is CourtBase {
         if (seed % 3 == 0) other.salt = keccak256(abi.encode(seed));
         if (seed % 3 == 1) other.traceRoot = keccak256(abi.encode(seed));
         if (seed % 3 == 2) other.output = abi.encode(seed);
+        vm.assume(keccak256(abi.encode(other)) != keccak256(abi.encode(opening)));
         vm.expectRevert(ICourt.BadOpening.selector);
         this.tryOpen(client, other);
     }

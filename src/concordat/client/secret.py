@@ -31,12 +31,13 @@ from concordat.primitives.wire import parse_json
 from concordat.protocol.artifact import ArtifactKind, Manifest, ModelCommitment
 from concordat.protocol.order import Domain, Order
 from concordat.storage.files import write_file
-from concordat.storage.openings import Openings, proof_seed
+from concordat.storage.openings import Once, Openings, proof_seed
 from concordat.zk.circuit import Circuit, Disclosure, compile_graph
 from concordat.zk.circuit.ranges import compile_ranges, range_parameters, weight_bits
 from concordat.zk.circuit.sums import wrapping
 from concordat.zk.hidden import Answer, Bounds, HiddenModel
-from concordat.zk.parameters import choose, soundness
+from concordat.zk.onchain import choose_for_contract
+from concordat.zk.parameters import Parameters, choose, soundness
 from concordat.zk.prover import (
     Weights,
     Witness,
@@ -48,7 +49,9 @@ from concordat.zk.prover import (
 )
 from concordat.zk.prover.progress import Progress
 from concordat.zk.prover.register import register
-from concordat.zk.rotation import proof_limit
+from concordat.zk.prover.rotate import rotate
+from concordat.zk.relation import Relation
+from concordat.zk.rotation import Rotation, proof_limit
 from concordat.zk.shown import ShownAnswer, context_name
 from concordat.zk.statement import Statement
 
@@ -57,6 +60,8 @@ __all__ = ["SecretModel", "disclosure_of", "secrets_of"]
 _THRESHOLD = re.compile(r"^(?P<name>.+?)\s*>=\s*(?P<least>-?[0-9.]+)$")
 _PROOFS = 64
 """Answers that one commitment is good for, unless asked otherwise: its size grows with them."""
+_MOST_BYTES = 1 << 29
+"""Of a committed matrix on disk, for the sake of cheap checks by a contract."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,25 +142,12 @@ class SecretModel:
     ) -> SecretModel:
         """Commit the weights of an integer program; as for :meth:`from_onnx`."""
         disclosure, output = disclosure_of(show, schema.output)
-        schema = ModelSchema(columns=schema.columns, element_type=schema.element_type, output=output)
         circuit = compile_graph(graph, disclosure=disclosure)
-        relation = circuit.relation
-        if not relation.weight_rows:
+        if not circuit.relation.weight_rows:
             raise ModelError(
                 "The model has no weights that could be hidden.", code="NothingToHide", hint="Publish it openly."
             )
-        parameters = choose(relation, proofs=proofs)
-        seed = Bytes32(secrets.token_bytes(32))
-        weights = commit_weights(relation, parameters, circuit.weights, sha256(b"weights" + seed))
-        hidden = HiddenModel(
-            relation=relation,
-            parameters=parameters,
-            weights=weights.commitment,
-            version=1,
-            input_type=schema.element_type,
-            registration=register(relation, parameters, weights, sha256(b"registration" + seed)).proof,
-        )
-        hidden = replace(hidden, bounds=_bounds(hidden, circuit, weights, seed))
+        schema = ModelSchema(columns=schema.columns, element_type=schema.element_type, output=output)
         content = {
             "name": card.name,
             "version": card.version,
@@ -163,22 +155,96 @@ class SecretModel:
             "card": dict(card.texts),
             "parents": [to_hex(parent) for parent in parents],
             "schema": schema.to_json(),
-            "hidden": {
-                "show": show,
-                "soundness_bits": int(soundness(relation, parameters)["total"]),
-                "registration": to_hex(sha256(hidden.registration)),
-            },
         }
-        manifest = Manifest(kind=ArtifactKind.MODEL, content=content)
+        parameters = _parameters(circuit.relation, proofs)
+        return cls._committed(circuit, schema, content, parameters, show=show, version=1)
+
+    @classmethod
+    def _committed(
+        cls,
+        circuit: Circuit,
+        schema: ModelSchema,
+        content: Mapping[str, Any],
+        parameters: Parameters,
+        *,
+        show: str,
+        version: int,
+        seed: bytes | None = None,
+    ) -> SecretModel:
+        """Commit the weights of a circuit, and show once what has to be shown of them."""
+        relation = circuit.relation
+        seed = Bytes32(seed or secrets.token_bytes(32))
+        weights = commit_weights(relation, parameters, circuit.weights, sha256(b"weights" + seed))
+        hidden = HiddenModel(
+            relation=relation,
+            parameters=parameters,
+            weights=weights.commitment,
+            version=version,
+            input_type=schema.element_type,
+            registration=register(relation, parameters, weights, sha256(b"registration" + seed)).proof,
+        )
+        hidden = replace(hidden, bounds=_bounds(hidden, circuit, weights, seed))
+        said = {
+            "show": show,
+            "soundness_bits": int(soundness(relation, parameters)["total"]),
+            "registration": to_hex(sha256(hidden.registration)),
+        }
         return cls(
-            graph=graph,
+            graph=circuit.graph,
             schema=schema,
-            manifest=manifest,
+            manifest=Manifest(kind=ArtifactKind.MODEL, content={**content, "hidden": said}),
             hidden=hidden,
             circuit=circuit,
             weights=weights,
             seed=seed,
         )
+
+    def renewed(self, openings: Openings) -> tuple[SecretModel, Rotation]:
+        """The same weights under fresh randomness, for when a commitment is nearly spent; and what shows that.
+
+        Publish the new model, which names this one as its parent. The same call again gives the same: the randomness
+        of the next commitment follows from this one's.
+
+        Parameters
+        ----------
+        openings : Openings
+            Where the proofs of this commitment are counted: a rotation opens both once more.
+
+        Returns
+        -------
+        SecretModel, Rotation
+            `concordat.zk.verifier.rotation.verify_rotation` checks the latter.
+
+        Raises
+        ------
+        InputError
+            ``CommitmentSpent`` if this commitment was rotated into another one.
+        """
+        seed = sha256(b"renewed" + self.seed)
+        kept = {name: value for name, value in self.manifest.content.items() if name != "hidden"}
+        made = type(self)._committed(
+            self.circuit,
+            self.schema,
+            {**kept, "parents": [to_hex(self.id)]},
+            self.hidden.parameters,
+            show=self.manifest.content["hidden"]["show"],
+            version=self.hidden.version + 1,
+            seed=seed,
+        )
+        root, next_root = self.weights.commitment.root, made.weights.commitment.root
+        openings.once(root, Once.ROTATED_OUT, sha256(root + next_root))
+        openings.once(next_root, Once.ROTATED_IN, sha256(root + next_root))
+        rotation = rotate(
+            self.hidden.relation,
+            self.hidden.parameters,
+            self.weights,
+            made.hidden.parameters,
+            made.weights,
+            model=self.id,
+            version=made.hidden.version,
+            seed=sha256(b"rotation" + seed),
+        )
+        return made, rotation
 
     @property
     def commitment(self) -> ModelCommitment:
@@ -373,3 +439,10 @@ def _bounds(hidden: HiddenModel, circuit: Circuit, weights: Weights, seed: bytes
     statement = hidden.bounded(bits, parameters)
     proof = prove(statement, ranges.witness(circuit.weights), seed=sha256(b"bounds" + seed), weights=weights)
     return Bounds(bits=bits, parameters=parameters, proof=proof)
+
+
+def _parameters(relation: Relation, proofs: int) -> Parameters:
+    """Sizes that a contract checks cheaply; where that takes too large a matrix on disk, such as prove fast."""
+    cheap = choose_for_contract(relation, proofs=proofs)
+    fits = 8 * relation.weight_rows << cheap.weight_log_domain <= _MOST_BYTES
+    return cheap if fits else choose(relation, proofs=proofs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -70,7 +71,7 @@ class SqliteDatabase:
             db = sqlite3.connect(
                 self._path or ":memory:", isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
             )
-            db.execute("PRAGMA journal_mode=WAL")
+            _write_ahead(db)
             db.execute("PRAGMA synchronous=FULL")
             db.execute("PRAGMA secure_delete=ON")
             db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
@@ -150,3 +151,16 @@ class SqliteDatabase:
         if isinstance(error, sqlite3.OperationalError | OSError):
             return refused(self.where, error)
         return corrupt(self.where, error)
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log; SQLite itself does not wait while another process does the same to a new file."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.01)
