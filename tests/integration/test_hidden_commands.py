@@ -77,6 +77,10 @@ def test_hidden_model_is_published_bought_proven_and_verified_by_commands(comman
     assert thirteen["outcome"] == "pass"
     assert "zero-knowledge proof" in thirteen["reason"]
 
+    bits = commands("artifact", "show", "scorecard")["soundness"]
+    assert bits["total"] >= 100
+    assert min(bits.values()) == bits["total"]
+
     cost = commands("prove", "scorecard", "--input", "row.json")
     assert cost["model"] == published["id"]
     assert 50_000 < cost["bytes"] < 130_000

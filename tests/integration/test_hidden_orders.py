@@ -201,6 +201,17 @@ def test_proof_made_again_is_the_same_and_counted_once(market: Market) -> None:
     assert market.network.public.answers.proof(placed.id, lambda _: True) == again.answer
 
 
+def test_proof_that_does_not_fit_into_memory_is_refused_before_anything_is_accepted(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("concordat.client.secret.free_memory", lambda: 100_000)
+    placed = market.place()
+    market.market.settle()
+    stage, body = market.provider.journal.item("offer", f"0x{placed.id.hex()}") or ("", {})
+    assert (stage, body["reason"]["code"]) == ("refused", "ProofSize")
+    assert placed.status is OrderStatus.NONE
+
+
 def test_commitment_that_is_used_up_is_quoted_no_more(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SecretModel, "limit", 1)
     market.place().wait("settled")

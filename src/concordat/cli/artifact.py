@@ -20,6 +20,8 @@ from concordat.graph.onnx import import_onnx
 from concordat.primitives.encoding import checksum_address, from_hex, to_hex
 from concordat.primitives.errors import InputError
 from concordat.primitives.units import ModelId
+from concordat.zk.account import account
+from concordat.zk.parameters import soundness
 
 __all__ = ["artifact"]
 
@@ -146,5 +148,12 @@ def show(model_name: str) -> None:
         speaker.out.print("[dim]lineage[/]")
         for line in lineage:
             speaker.out.print(one_line("  " + line))
+        if model.hidden is not None:
+            speaker.out.print("[dim]hidden: what its proofs are worth[/]")
+            for line in account(model.hidden.relation, model.hidden.parameters).splitlines():
+                speaker.out.print(one_line("  " + line))
 
-    speaker.result({"id": to_hex(model.id), "manifest": model.manifest, "lineage": lineage}, lines)
+    data = {"id": to_hex(model.id), "manifest": model.manifest, "lineage": lineage}
+    if model.hidden is not None:
+        data["soundness"] = soundness(model.hidden.relation, model.hidden.parameters)
+    speaker.result(data, lines)

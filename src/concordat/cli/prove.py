@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from concordat.cli.order_bids import read_row
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
-from concordat.client.secret import SecretModel, secrets_of
+from concordat.client.secret import SecretModel, free_memory, secrets_of
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import InputError, NotFoundError
 from concordat.primitives.wire import parse_json
@@ -52,7 +51,7 @@ def prove(model: str, row: str | None, file: Path | None, context: str, save: Pa
         f"about {cost.proof_bytes:,} bytes, {cost.memory_bytes / 1e6:,.0f} MB, {cost.prove_seconds:.2g} s; "
         f"{bits} bits of soundness; the commitment is good for {left} more proofs"
     )
-    cost.require(memory_bytes=memory * 1_000_000 if memory else _free())
+    cost.require(memory_bytes=memory * 1_000_000 if memory else free_memory())
     data = {"model": to_hex(owned.id), "bytes": cost.proof_bytes, "memory": cost.memory_bytes, "left": left}
     if save is None:
         speaker.result(data, "nothing was proven: say where to with --save")
@@ -86,12 +85,3 @@ def _find(folder: Path, text: str) -> Path:
         said = f"{len(fitting)} hidden models fit {text[:80]!r}."
         raise InputError(said, code="AmbiguousArtifact", hint="Use the id.")
     return fitting[0]
-
-
-def _free() -> int:
-    """Bytes of memory that can be had; all there is where the system does not say."""
-    try:
-        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        return 1024 * int(lines["MemAvailable"].split()[0])
-    except (OSError, KeyError, ValueError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -7,6 +7,7 @@ check them, and nobody learns more of the weights than the answers themselves sa
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ from concordat.storage.openings import Once, Openings, proof_seed
 from concordat.zk.circuit import Circuit, Disclosure, compile_graph
 from concordat.zk.circuit.ranges import compile_ranges, range_parameters, weight_bits
 from concordat.zk.circuit.sums import wrapping
+from concordat.zk.estimate import estimate
 from concordat.zk.hidden import Answer, Bounds, HiddenModel
 from concordat.zk.onchain import choose_for_contract
 from concordat.zk.parameters import Parameters, choose, soundness
@@ -55,7 +57,7 @@ from concordat.zk.rotation import Rotation, proof_limit
 from concordat.zk.shown import ShownAnswer, context_name
 from concordat.zk.statement import Statement
 
-__all__ = ["SecretModel", "disclosure_of", "secrets_of"]
+__all__ = ["SecretModel", "disclosure_of", "free_memory", "secrets_of"]
 
 _THRESHOLD = re.compile(r"^(?P<name>.+?)\s*>=\s*(?P<least>-?[0-9.]+)$")
 _PROOFS = 64
@@ -290,6 +292,8 @@ class SecretModel:
         ------
         InputError
             If the input is not one of the program's; ``CommitmentSpent`` if all proofs are made.
+        ModelError
+            ``ProofSize`` if the proof would take more memory than there is.
         """
 
         def statement(output: bytes, claimed: Answer) -> Statement:
@@ -332,6 +336,7 @@ class SecretModel:
         openings: Openings,
         progress: Progress | None,
     ) -> tuple[bytes, Answer]:
+        estimate(self.hidden.relation, self.hidden.parameters).require(memory_bytes=free_memory())
         execution = run(self.graph, words)
         circuit, hidden = self.circuit, self.hidden
         taken = commit_input(hidden.parameters, circuit.inputs([execution]), salt)
@@ -393,6 +398,15 @@ class SecretModel:
 def secrets_of(home: Path) -> Path:
     """Where a home keeps the hidden models of its owner, and the count of their openings."""
     return home / "secrets"
+
+
+def free_memory() -> int:
+    """Bytes of memory that can be had; all there is where the system does not say."""
+    try:
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def disclosure_of(show: str, output: OutputSchema) -> tuple[Disclosure, OutputSchema]:

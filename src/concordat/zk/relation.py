@@ -277,7 +277,10 @@ class Relation:
         for copy in self.copies:
             out += (copy.row, copy.column, copy.start, copy.count)
         out += (self.input_column, self.input_start, self.input_count, len(self.publics), *self.publics)
-        return _MAGIC + struct.pack(f">{len(out)}q", *out)
+        try:
+            return _MAGIC + struct.pack(f">{len(out)}q", *out)
+        except struct.error as error:
+            raise ModelError("A number of the relation is wider than 64 bits.", code="ProofRange") from error
 
     @classmethod
     def decode(cls, data: bytes) -> Relation:

@@ -26,6 +26,8 @@ __all__ = ["compile_graph"]
 
 _Array = npt.NDArray[np.int64]
 _WIDTHS = (8, 10, 12, 13)
+_MOST_ENTRIES = 1 << 16
+"""Of all tables of a node together: whoever verifies goes through them."""
 
 
 def compile_graph(graph: Graph, *, batch: int = 1, disclosure: Disclosure | None = None) -> Circuit:
@@ -316,13 +318,23 @@ class _Compiler:
         key = clamp(self.builder, self._first(node, node.a), bounds, inner)
         reach = inner.clamp(node.lo, node.hi)
         size = reach.high - reach.low + 1
-        offsets = np.unique(element_indexes(node, node.b))
-        if len(offsets) != 1:
-            raise ModelError("A table of its own for each element has no relation.", code="ProofSize")
-        first = int(offsets[0]) + reach.low - node.lo
-        numbers = self._weights(node.b, first, first + size - 1)
-        entries = tuple((reach.low + j, int(y)) for j, y in enumerate(numbers))
-        return self.builder.function(entries, key, self._elements(place))
+        offsets, which = np.unique(element_indexes(node, node.b).ravel(), return_inverse=True)
+        if len(offsets) * size > _MOST_ENTRIES:
+            raise ModelError(f"Tables of {len(offsets) * size:,} entries in one node are not proven.", code="ProofSize")
+        exact = self._elements(place)
+        parts: list[Part] = []
+        for number, offset in enumerate(offsets):
+            first = int(offset) + reach.low - node.lo
+            numbers = self._weights(node.b, first, first + size - 1)
+            entries = tuple((reach.low + j, int(y)) for j, y in enumerate(numbers))
+            if len(offsets) == 1:
+                return self.builder.function(entries, key, exact)
+            own = self._tile(np.flatnonzero(which == number), node.n)
+            said = self.builder.function(entries, key.at(own), _some(exact, own))
+            there = np.full(key.count, NOWHERE)
+            there[own] = np.arange(len(own))
+            parts += said.at(there).parts
+        return Value(key.count, tuple(parts), 0, exact)
 
     def _select(self, place: int, node: Node) -> Value:
         a, inner = self._first(node, node.a), self._first_bounds(node, node.a)
@@ -440,3 +452,8 @@ def _difference(a: Value, b: Value | None, constant: int, sign: int, strict: int
     return Value(
         a.count, tuple(parts), offset - sign * b.constant, lambda run: sign * (a.fill(run) - b.fill(run)) - strict
     )
+
+
+def _some(fill: Fill, indices: _Array) -> Fill:
+    """Some of the elements."""
+    return lambda run: fill(run)[indices]
