@@ -12,7 +12,7 @@ from math import log2
 import pytest
 
 from concordat.primitives.errors import VerificationError
-from concordat.testing.anchors import ANCHORS, anchor
+from concordat.testing.anchors import ANCHORS, WEAKER, anchor
 from concordat.zk import verification
 from concordat.zk.account import account
 from concordat.zk.circuit import compile_graph
@@ -22,20 +22,6 @@ from concordat.zk.relation import Relation
 from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
 
 MODES = [(True, True), (True, False), (False, True)]
-WEAKER = {
-    "queries": -1,
-    "log_domain": -1,
-    "hub_queries": -1,
-    "hub_log_domain": -1,
-    "weight_queries": -1,
-    "weight_audits": -20,
-    "weight_log_domain": -1,
-    "weight_tail": 400,
-    "input_queries": -1,
-    "input_log_domain": -1,
-    "grinding": -1,
-}
-"""How each number of the parameters is made worth less."""
 
 
 @cache

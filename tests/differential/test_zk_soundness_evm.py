@@ -12,6 +12,7 @@ from concordat.chain.rpc import Endpoint, Refusal
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address
+from concordat.testing.anchors import WEAKER
 from concordat.testing.small import small_graph
 from concordat.zk.circuit import compile_graph
 from concordat.zk.parameters import SECURITY_BITS, Parameters, choose, soundness
@@ -21,19 +22,6 @@ pytestmark = pytest.mark.chain
 
 RELATION = compile_graph(small_graph(hidden=6)).relation
 BAD = to_hex(keccak256(b"BadParameters()")[:4])
-WEAKER = {
-    "queries": -1,
-    "log_domain": -1,
-    "hub_queries": -1,
-    "hub_log_domain": -1,
-    "weight_queries": -1,
-    "weight_audits": -20,
-    "weight_log_domain": -1,
-    "weight_tail": 400,
-    "input_queries": -1,
-    "input_log_domain": -1,
-    "grinding": -1,
-}
 
 
 def refused_for_its_parameters(endpoint: Endpoint, verifier: Address, p: Parameters) -> bool:

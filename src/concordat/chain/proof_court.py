@@ -25,7 +25,7 @@ from concordat.zk.statement import Statement
 from concordat.zk.steps import Layout, Step
 from concordat.zk.steps.layout import CHUNK_BYTES, COUNTS_BYTES
 
-__all__ = ["MAX_DATA_BYTES", "ROOT_STEP", "PostedClaim", "ProofCourt", "data_root", "deploy_proof_court", "disclose"]
+__all__ = ["MAX_DATA_BYTES", "ROOT_STEP", "PostedClaim", "ProofCourt", "data_root", "disclose"]
 
 MAX_DATA_BYTES = 126_976
 """Most data of a claim: what a blob holds."""
@@ -132,28 +132,6 @@ def _column_spans(at: Layout, counts: Sequence[int], step: Step, index: int) -> 
         (at.claims + 48 * claim, at.claims + 48 * (claim + claims)),
         (place + index * size, place + (index + 1) * size),
     ]
-
-
-def deploy_proof_court(
-    endpoint: Endpoint, signer: Signer, *, market: Address, evidence: Address, evaluator: Address
-) -> Address:
-    """Deploy court and steps; they have no owner, and the market may come later.
-
-    Raises
-    ------
-    TransactionError
-        If a constructor reverted.
-    """
-    sender = TransactionSender(endpoint)
-
-    def create(name: str, *arguments: Any) -> Address:
-        receipt = sender.send(signer, None, contract(name).creation(*arguments))
-        if quantity(receipt["status"]) != 1:
-            raise TransactionError(f"The constructor of {name} reverted.", code="Reverted")
-        return Address(from_hex(receipt["contractAddress"], length=20))
-
-    steps = [create("TranscriptSteps", evaluator), create("SumSteps"), create("ColumnSteps")]
-    return create("ProofCourt", market, evidence, evaluator, steps)
 
 
 class ProofCourt:

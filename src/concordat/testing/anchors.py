@@ -15,7 +15,22 @@ from onnx import TensorProto, helper, numpy_helper
 from concordat.graph.ir import Graph
 from concordat.graph.onnx import import_onnx
 
-__all__ = ["ANCHORS", "anchor"]
+__all__ = ["ANCHORS", "WEAKER", "anchor"]
+
+WEAKER = {
+    "queries": -1,
+    "log_domain": -1,
+    "hub_queries": -1,
+    "hub_log_domain": -1,
+    "weight_queries": -1,
+    "weight_audits": -20,
+    "weight_log_domain": -1,
+    "weight_tail": 400,
+    "input_queries": -1,
+    "input_log_domain": -1,
+    "grinding": -1,
+}
+"""How each number of the parameters is made worth less."""
 
 _Floats = npt.NDArray[np.float32]
 

@@ -9,8 +9,7 @@ from concordat.chain.accounts import Account
 from concordat.chain.answers import Refusal, quantity
 from concordat.chain.anvil import AnvilNode
 from concordat.chain.contracts import contract, custom_error
-from concordat.chain.deploy import constructor_arguments
-from concordat.chain.envelope import contract_address
+from concordat.chain.deploy import deploy
 from concordat.chain.proof_court import PostedClaim, ProofCourt, data_root
 from concordat.chain.rpc import Endpoint
 from concordat.chain.transactions import TransactionSender
@@ -19,7 +18,6 @@ from concordat.primitives.encoding import ZERO32, to_hex
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Seconds, Timestamp
 from concordat.protocol.evidence import ZeroKnowledge, encode_policy
-from concordat.protocol.ledger import Parameters
 from concordat.protocol.order import Domain, Order, order_id
 from concordat.testing.inference import ProvenCase
 from concordat.zk.hidden import Answer, HiddenModel, input_hash
@@ -29,8 +27,6 @@ from concordat.zk.steps import Step, claim_data
 __all__ = ["ClaimStage"]
 
 _MANIFEST = bytes(31) + b"\x07"
-_NAMES = ("DevToken", "ConstraintEvaluator", "ProofVerifier", "Vault", "Market", "Court", "Replication")
-_COURT = ("ValidityEvidence", "TranscriptSteps", "SumSteps", "ColumnSteps", "ProofCourt")
 _VALIDITY = 2
 
 
@@ -215,22 +211,6 @@ def _hidden(case: ProvenCase) -> HiddenModel:
 
 
 def _deploy(endpoint: Endpoint, signer: Account) -> dict[str, Address]:
-    first = quantity(endpoint.call("eth_getTransactionCount", to_hex(signer.address), "pending"))
-    names = (*_NAMES, *_COURT)
-    at = {name: contract_address(signer.address, first + i) for i, name in enumerate(names)}
-    steps = [at[name] for name in ("TranscriptSteps", "SumSteps", "ColumnSteps")]
-    arguments: dict[str, tuple[Any, ...]] = {
-        "TranscriptSteps": (at["ConstraintEvaluator"],),
-        "SumSteps": (),
-        "ColumnSteps": (),
-        "ProofCourt": (at["Market"], at["ValidityEvidence"], at["ConstraintEvaluator"], steps),
-    }
-    seen = at | {"NativeExecutor": at["ProofCourt"]}
-    for name in names:
-        given = arguments[name] if name in arguments else constructor_arguments(name, seen, Parameters())
-        if name == "Market":
-            modules = [at["ProofCourt"] if kind == _VALIDITY else bytes(20) for kind in range(8)]
-            given = (*given[:5], modules)
-        receipt = TransactionSender(endpoint).send(signer, None, contract(name).creation(*given))
-        assert quantity(receipt["status"]) == 1, name
-    return at
+    """Contracts of a whole market, by name."""
+    made = deploy(endpoint, signer)
+    return dict(made.named()) | {"DevToken": made.token}
