@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from commandline import Commands
 
 from concordat.chain.anvil import find_anvil
-from concordat.cli.settings import ENVIRONMENT
 from concordat.primitives.errors import ConfigurationError
 from concordat.testing.credit import train_credit
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
-CONCORDAT = [sys.executable, "-m", "concordat"]
 CARD = 'name = "scorecard"\nversion = "1.0.0"\nlicence = "LicenseRef-private"\ncalibration = "rows.csv"\n'
-
-
-class Commands:
-    """A home with a running market, spoken to by the command line alone."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        kept = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
-        self.environment = kept | {"CONCORDAT_HOME": str(folder / "home")}
-
-    def __call__(self, *words: str, code: int = 0) -> Any:
-        done = subprocess.run(
-            [*CONCORDAT, "--json", *words],
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        answer = json.loads(done.stdout)
-        return answer["data"] if answer.get("ok") else answer["error"]
 
 
 @pytest.fixture
@@ -58,15 +30,8 @@ def commands(tmp_path: Path) -> Iterator[Commands]:
     credit.training.to_csv(tmp_path / "rows.csv", index=False)
     row = {name: float(value) for name, value in credit.held_out.iloc[0].to_dict().items()}
     (tmp_path / "row.json").write_text(json.dumps(row))
-    run = Commands(tmp_path)
-    up = subprocess.Popen([*CONCORDAT, "up"], env=run.environment, stderr=subprocess.PIPE, text=True)
-    assert up.stderr is not None
-    for line in up.stderr:
-        if "Ctrl-C" in line:
-            break
-    yield run
-    up.send_signal(signal.SIGINT)
-    up.wait(timeout=60)
+    with Commands(tmp_path / "home", folder=tmp_path).market() as run:
+        yield run
 
 
 def test_hidden_model_is_published_bought_proven_and_verified_by_commands(commands: Commands) -> None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commandline import CONCORDAT, Commands
 
 from concordat.chain.anvil import find_anvil
-from concordat.cli.settings import ENVIRONMENT
 from concordat.node.open import open as connect
 from concordat.primitives.errors import ConfigurationError
 from concordat.testing.small import small_model
@@ -22,24 +19,6 @@ from concordat.testing.small import small_model
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
 ROW = '{"income": 77123, "debt": 66789, "age": 55432, "years": 44321}'
 SUBJECT = "patient 4711"
-CONCORDAT = [sys.executable, "-m", "concordat"]
-
-
-class Commands:
-    """A home with a running market, spoken to by the command line alone."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        kept = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
-        self.environment = kept | {"CONCORDAT_HOME": str(home), "CONCORDAT_CONTENT": str(home / "elsewhere")}
-
-    def __call__(self, *words: str, code: int = 0) -> Any:
-        done = subprocess.run(
-            [*CONCORDAT, "--json", *words], env=self.environment, capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        answer = json.loads(done.stdout)
-        return answer["data"] if answer.get("ok") else answer["error"]
 
 
 @pytest.fixture
@@ -48,15 +27,8 @@ def commands(tmp_path: Path) -> Iterator[Commands]:
         find_anvil()
     except ConfigurationError as error:
         pytest.skip(error.message)
-    run = Commands(tmp_path)
-    up = subprocess.Popen([*CONCORDAT, "up"], env=run.environment, stderr=subprocess.PIPE, text=True)
-    assert up.stderr is not None
-    for line in up.stderr:
-        if "Ctrl-C" in line:
-            break
-    yield run
-    up.send_signal(signal.SIGINT)
-    up.wait(timeout=60)
+    with Commands(tmp_path, CONCORDAT_CONTENT=str(tmp_path / "elsewhere")).market() as run:
+        yield run
 
 
 def test_private_order_is_placed_read_released_and_erased_by_commands(commands: Commands, tmp_path: Path) -> None:
