@@ -222,3 +222,23 @@ def test_wait_outlasts_an_endpoint_that_is_away_for_a_while(monkeypatch: pytest.
     with pytest.raises(EndpointError):
         placed.wait("recorded", timeout=0)
     market.close()
+
+
+def test_wait_goes_on_where_an_endpoint_knows_the_state_before_its_logs(
+    market: EmbeddedMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, network = publish(market), market.network
+    placed = network.orders.place(model, ROW, pay=PRICE, evidence=cd.Native())
+    placed.wait("settled")
+    ledger, late = type(network.ledger), [True, True]
+    events_of = ledger.events
+
+    def lagging(self: Any, **span: Any) -> Any:
+        return [] if late and late.pop() else events_of(self, **span)
+
+    monkeypatch.setattr(ledger, "events", lagging)
+    assert placed.wait("settled").output.integers == (1, 273)
+    assert not late
+    late[:] = [True] * 1000
+    with pytest.raises(OrderError, match="Nothing has been delivered"):
+        placed.wait("settled", timeout=0)
