@@ -74,6 +74,14 @@ def rounding() -> Graph:
     return builder.build(builder.affine(x, m0=7, add=3, shift=5, lo=-500, hi=500))
 
 
+def rooted() -> Graph:
+    """Bounds so far apart that the distance to one times what lies beyond the other exceeds P, as under a root."""
+    builder = GraphBuilder()
+    x = builder.input(4, ElementType.I16)
+    wide = builder.affine(x, m0=1 << 33, add=3, lo=1, hi=1 << 44, out_type=ElementType.I64)
+    return builder.build(builder.affine(wide, shift=20))
+
+
 GRAPHS: dict[str, Callable[[], Graph]] = {
     "everything": tiny_graph,
     "at least": lambda: selecting(Comparison.GREATER_EQUAL, against=5),
@@ -81,6 +89,7 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "equal": lambda: selecting(Comparison.EQUAL, against=0),
     "longest": longest,
     "rounding": rounding,
+    "rooted": rooted,
 }
 
 
@@ -182,6 +191,20 @@ def test_requantisation_has_one_solution_at_every_remainder_tie_and_clamp() -> N
             changed = {(1, e): change for e in range(512)}
             wrong = told.circuit.publics([told.execution(changed)])
             assert list(violations(told.circuit.relation, told.columns(changed), told.circuit.weights, wrong))
+
+
+@pytest.mark.parametrize("number", [-32768, -1, 0, 1, 2047, 2048, 2049, 32767])
+def test_attack_number_within_wide_bounds_clamped_or_out_of_them_let_through_is_refused(number: int) -> None:
+    graph = rooted()
+    told = Liar.of(graph, pack_elements([number, 5, 0, -5], ElementType.I16))
+    honest, free = int(told.execution({}).elements(1)[0]), (number << 33) + 3
+    assert honest == min(max(free, 1), 1 << 44)
+    publics = told.circuit.publics([told.execution({})])
+    assert not list(violations(told.circuit.relation, told.columns({}), told.circuit.weights, publics))
+    for said in {free, 1, 1 << 44, 1 << 43, honest + 1, honest - 1} - {honest}:
+        changed = {(1, 0): said - honest}
+        wrong = told.circuit.publics([told.execution(changed)])
+        assert list(violations(told.circuit.relation, told.columns(changed), told.circuit.weights, wrong)), said
 
 
 @cache

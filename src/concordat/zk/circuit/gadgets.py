@@ -18,6 +18,9 @@ __all__ = ["clamp", "greatest", "is_not_negative", "is_zero", "once", "ranged", 
 
 _Array = npt.NDArray[np.int64]
 
+_MOST_COEFFICIENT_BITS = 62
+"""Widest coefficient of a constraint."""
+
 
 def once(fill: Fill) -> Fill:
     """The same contents, computed once for each batch of executions."""
@@ -84,17 +87,30 @@ def requantise(
     balance.append((-(1 << shift), result))
     if inner.high > bounds.high:
         over = builder.bits(count, over_bits, once(lambda run: np.maximum(shifted(run) - bounds.high, 0)))
-        builder.zero([(reach.low - bounds.high, over)], product=(1, builder.row_of(over, above)))
+        _one_is_zero(builder, over, above, reach.low - bounds.high, over_bits)
         balance.append((-(1 << shift), over))
     if inner.low < bounds.low:
         under = builder.bits(count, under_bits, once(lambda run: np.maximum(bounds.low - shifted(run), 0)))
-        builder.zero([(reach.low - bounds.low, under)], product=(1, builder.row_of(under, above)))
+        _one_is_zero(builder, under, above, reach.low - bounds.low, under_bits)
         balance.append((1 << shift, under))
     if shift:
         rest = builder.bits(count, shift, once(lambda run: (exact(run) + half) & ((1 << shift) - 1)))
         balance.append((-1, rest))
     builder.zero(balance, product=product, constant=add + half, matmul=matmul)
     return result
+
+
+def _one_is_zero(builder: Builder, beyond: Value, above: Value, offset: int, bits: int) -> None:
+    """``beyond * (above + offset) = 0``: what goes beyond a bound, of so many bits, and the distance to that bound.
+
+    The offset is multiplied out while it is small, which takes no cell; else the distance is a cell of its own. The
+    product of both may exceed P: it is zero in F only where a factor is, and both factors are smaller.
+    """
+    if abs(offset).bit_length() + bits <= _MOST_COEFFICIENT_BITS:
+        builder.zero([(offset, beyond)], product=(1, builder.row_of(beyond, above)))
+        return
+    distance = Value(above.count, above.parts, above.constant + offset, lambda run: above.fill(run) + offset)
+    builder.zero([(0, beyond)], product=(1, builder.row_of(beyond, distance)))
 
 
 def clamp(builder: Builder, value: Value, bounds: Interval, inner: Interval) -> Value:
