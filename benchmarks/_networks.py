@@ -19,6 +19,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from concordat.testing.sequences import transformer
 from concordat.testing.vision import train
 
 __all__ = ["CASES", "Network", "drawn"]
@@ -208,6 +209,14 @@ def trees(what: str, model: Any) -> Network:
     return Network(what=what, onnx=exported.SerializeToString(), rows=rows, matrices=matrices)
 
 
+def attention() -> Network:
+    """A transformer block of random weights: 8 positions of 32 numbers, layer normalisations, two heads, GELU, softmax."""
+    length, width, hidden = 8, 32, 64
+    rows = np.random.default_rng(7).normal(size=(200, length, width)).round(SCALE).astype(np.float32)
+    file = transformer(length=length, width=width, heads=2, hidden=hidden, tokens=0)
+    return Network(what=f"transformer block, {length} × {width}", onnx=file, rows=rows)
+
+
 CASES: dict[str, Callable[[], Network]] = {
     "a": logistic,
     "b": lambda: trained([64, 64], *table(), epochs=40),
@@ -216,5 +225,6 @@ CASES: dict[str, Callable[[], Network]] = {
     "e": lambda: trained([784, 512], *digits(), epochs=6),
     "f": lambda: trees("decision tree, depth 5", DecisionTreeClassifier(max_depth=5, random_state=0)),
     "g": lambda: trees("forest of 10 trees, depth 4", RandomForestClassifier(10, max_depth=4, random_state=0)),
+    "h": attention,
 }
 """The cases by letter."""
