@@ -210,7 +210,7 @@ def trees(what: str, model: Any) -> Network:
 
 
 def attention() -> Network:
-    """A transformer block of random weights: 8 positions of 32 numbers, layer normalisations, two heads, GELU, softmax."""
+    """A transformer block, random weights: 8 positions of 32 numbers, layer normalisation, two heads, GELU, softmax."""
     length, width, hidden = 8, 32, 64
     rows = np.random.default_rng(7).normal(size=(200, length, width)).round(SCALE).astype(np.float32)
     file = transformer(length=length, width=width, heads=2, hidden=hidden, tokens=0)
