@@ -170,5 +170,5 @@ def test_pieces_of_other_data_and_other_claims_open_nothing(stage: ClaimStage) -
     claim = stage.claim()
     lie = flipped(stage.data, layout(stage).sums + 23)
     assert stage.judged(claim, lie, Step.JOINT, 0) == "BadOpening"
-    other = replace(claim, posted={**claim.posted, "root": ZERO32})
+    other = replace(claim, posted=replace(claim.posted, root=ZERO32))
     assert stage.judged(other, lie, Step.JOINT, 0) == "NoClaim"

@@ -15,7 +15,7 @@ from concordat.protocol.refusals import REFUSALS, refusal
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = ("Market", "Vault", "Court", "Replication")
-MODULES = ("ValidityEvidence",)
+MODULES = ("ValidityEvidence", "ProofCourt")
 """Contracts whose errors the market passes on."""
 NEVER_MET = {
     "CheckpointUnorderedInsertion": "raised where block numbers do not grow",

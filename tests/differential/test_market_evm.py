@@ -26,6 +26,7 @@ from concordat.graph.trace import GraphJudge
 from concordat.primitives.encoding import ZERO_ADDRESS, from_hex, to_hex
 from concordat.primitives.errors import ProtocolError
 from concordat.primitives.units import Address
+from concordat.protocol.claim_messages import ClaimMessage
 from concordat.protocol.events import FraudProven, LeafRevealed
 from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.ledger import BURN_ADDRESS
@@ -33,7 +34,7 @@ from concordat.protocol.memory import MemoryLedger
 from concordat.protocol.messages import Deposit, Message
 from concordat.protocol.order import OrderState
 from concordat.protocol.panel_messages import PanelMessage
-from concordat.protocol.refusals import REFUSALS, REPLICATION_REFUSALS
+from concordat.protocol.refusals import CLAIM_REFUSALS, REFUSALS, REPLICATION_REFUSALS
 from concordat.protocol.state import Rules, Turn
 from concordat.testing.conversation import Conversation, Step
 from concordat.testing.stage import Actor
@@ -211,8 +212,8 @@ def test_conversations_reach_every_message_every_refusal_and_whole_dissections(c
                 if isinstance(event, LeafRevealed):
                     leaves.add((event.order_id, event.challenger))
                 dissected += isinstance(event, FraudProven) and (event.order_id, event.challenger) in leaves
-    said = set(get_args(Message)) - set(get_args(PanelMessage))
+    said = set(get_args(Message)) - set(get_args(PanelMessage | ClaimMessage))
     assert {kind for kind, refused in reached if not refused} == said
-    elsewhere = REPLICATION_REFUSALS | {"TooManyDisputes", "AmountTooLarge", "JustTaken"}
+    elsewhere = REPLICATION_REFUSALS | CLAIM_REFUSALS | {"TooManyDisputes", "AmountTooLarge", "JustTaken"}
     assert set(REFUSALS) - {refused for _, refused in reached} <= elsewhere
     assert dissected >= 5

@@ -16,10 +16,10 @@ import rlp
 from concordat.chain.answers import Refusal, quantity
 from concordat.chain.anvil import AnvilNode
 from concordat.chain.blobs import blob_words, challenge_point, read_blob, to_blob, versioned_hash
-from concordat.chain.proof_court import ROOT_STEP, data_root
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import InputError, VerificationError
 from concordat.primitives.hashing import keccak256
+from concordat.protocol.claim_messages import ROOT_STEP, data_root
 from concordat.testing.claims import ClaimStage
 from concordat.testing.inference import small_case
 from concordat.zk.steps import Step, find_failing_step
@@ -40,8 +40,8 @@ class Blobs:
     def post(self, blob: bytes, data: bytes) -> int:
         """Claim that a blob holds data; the gas, without the blob's."""
         stage, account = self.stage, self.stage.accounts[2]
-        digest = stage.statement.relation.digest
-        call = stage.court.post_blob(stage.order, head=stage.head, relation=digest, output=stage.output, data=data)
+        relation = stage.statement.relation
+        call = stage.court.post_blob(stage.order, head=stage.head, relation=relation, output=stage.output, data=data)
         count = stage.endpoint.call("eth_getTransactionCount", to_hex(account.address), "latest")
         commitment = ckzg.blob_to_kzg_commitment(blob, self.setup)
         proof = ckzg.compute_blob_kzg_proof(blob, commitment, self.setup)
@@ -62,7 +62,7 @@ class Blobs:
         stage, claim = self.stage, self.stage.claim()
         words = words or blob_words(blob)
         commitment = ckzg.blob_to_kzg_commitment(blob, self.setup)
-        point = challenge_point(claim.posted["blob"], words)
+        point = challenge_point(claim.posted.blob, words)
         proof, _ = ckzg.compute_kzg_proof(blob, point, self.setup)
         stage.court.commit_find(stage.accounts[3], claim, ROOT_STEP, 0, SALT)
         receipt = stage.court.refute_root(stage.accounts[3], stage.order, claim, words, commitment, proof, SALT)
@@ -103,8 +103,8 @@ def test_claim_in_a_blob_is_cheap_withstands_everything_and_is_paid(blobs: Blobs
     blob = to_blob(stage.data)
     assert blobs.post(blob, stage.data) < 125_000
     claim = stage.claim()
-    assert claim.posted["blob"] == versioned_hash(ckzg.blob_to_kzg_commitment(blob, blobs.setup))
-    data = read_blob(blob, claim.posted["length"])
+    assert claim.posted.blob == versioned_hash(ckzg.blob_to_kzg_commitment(blob, blobs.setup))
+    data = read_blob(blob, claim.posted.length)
     assert find_failing_step(stage.statement, data) is None
     assert stage.judged(claim, data, Step.BALANCE, 0) == "NoFraud"
     refused(blobs, "NoFraud", blob)
@@ -122,7 +122,7 @@ def test_blob_that_holds_something_else_than_its_claim_says_is_refuted(blobs: Bl
     stage = blobs.stage
     blob = to_blob(stage.data[:-1] + b"\0")
     blobs.post(blob, stage.data)
-    assert data_root(read_blob(blob, len(stage.data))) != stage.claim().posted["root"]
+    assert data_root(read_blob(blob, len(stage.data))) != stage.claim().posted.root
     assert blobs.refute(blob) < 6_000_000
     assert stage.status() == SLASHED
 

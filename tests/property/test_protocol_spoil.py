@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concordat.chain.translate import call_for
+from concordat.protocol.claim_messages import ClaimMessage
 from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.memory import MemoryLedger
 from concordat.protocol.messages import Message
@@ -18,7 +19,9 @@ from concordat.testing.stage import Actor, Ladder
 
 MODEL = Ladder(5)
 ACTORS = [Actor(f"actor {i}") for i in range(3)]
-KINDS = [kind for kind in get_args(Message) if kind not in get_args(PanelMessage)]  # panels have their own conversation
+ELSEWHERE = get_args(PanelMessage | ClaimMessage)
+"""Kinds that have conversations of their own."""
+KINDS = [kind for kind in get_args(Message) if kind not in ELSEWHERE]
 LEDGER = MemoryLedger(judge=MODEL, modules={EvidenceKind.NATIVE: MODEL})
 
 

@@ -27,7 +27,7 @@ def test_selectors_are_the_first_bytes_of_the_hashed_signature() -> None:
 def test_every_event_of_the_protocol_is_an_event_of_a_contract_with_the_same_fields() -> None:
     events = {
         entry.name: tuple(snake_case(item["name"]) for item in entry.inputs)
-        for name in ("Vault", "Market", "Court", "Replication")
+        for name in ("Vault", "Market", "Court", "Replication", "ProofCourt")
         for entry in contract(name)._events.values()
     }
     for kind in get_args(Event):

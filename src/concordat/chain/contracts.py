@@ -115,6 +115,10 @@ class Contract:
         entry = self._function(function, len(arguments))
         return entry.hash[:4] + _encode(entry.inputs, arguments, f"{self.name}.{function}")
 
+    def selector(self, function: str) -> bytes:
+        """First bytes of a function's call data."""
+        return self._function(function).hash[:4]
+
     def result(self, function: str, data: bytes) -> Any:
         """What a call returned: one value as it is, several as a tuple.
 

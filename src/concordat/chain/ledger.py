@@ -13,6 +13,7 @@ from typing import Any
 
 from concordat.chain.accounts import Relayed, Signer, payer
 from concordat.chain.answers import Refusal, hex_bytes, member, quantity
+from concordat.chain.claim_data import ClaimSource
 from concordat.chain.contracts import contract
 from concordat.chain.deployment import Deployment, read
 from concordat.chain.envelope import SignedTransaction, call_of
@@ -23,7 +24,7 @@ from concordat.chain.rpc import Endpoint
 from concordat.chain.transactions import TransactionSender
 from concordat.chain.translate import call_for, error_for, event_of, placed
 from concordat.chain.waiting import Patience
-from concordat.primitives.encoding import checksum_address, from_hex, to_hex
+from concordat.primitives.encoding import ZERO_ADDRESS, checksum_address, from_hex, to_hex
 from concordat.primitives.errors import (
     ConfigurationError,
     EndpointError,
@@ -38,6 +39,7 @@ from concordat.protocol.messages import Deposit, Message
 from concordat.protocol.order import Order, OrderState, order_id
 from concordat.protocol.panel import Member
 from concordat.protocol.panel_messages import DrawPanel
+from concordat.protocol.refusals import refusal
 
 __all__ = ["EvmLedger"]
 
@@ -81,6 +83,9 @@ class EvmLedger:
         self._signers = {signer.address: signer for signer in signers}
         self._contracts = {"Vault": deployment.vault, "Market": deployment.market, "Court": deployment.court}
         self._contracts["Replication"] = deployment.replication
+        if deployment.validity != ZERO_ADDRESS:
+            self._contracts["ProofCourt"] = deployment.validity
+        self.claims = ClaimSource(endpoint, deployment.validity)
         self._names = {address: name for name, address in self._contracts.items()}
         self._lock = threading.Lock()
 
@@ -191,6 +196,8 @@ class EvmLedger:
         if isinstance(message, DrawPanel) and not message.header:
             message = replace(message, header=self._drawing_header(message.order))
         name, data = call_for(message)
+        if name not in self._contracts:  # a market from before there were claims
+            raise refusal("NotAdmitted")
         return self._contracts[name], data
 
     def _drawing_header(self, order: Order) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from concordat.chain.answers import quantity
@@ -11,8 +12,10 @@ from concordat.primitives.encoding import from_hex
 from concordat.primitives.errors import ConcordatError, InputError, TransactionError
 from concordat.primitives.merkle import node_hash
 from concordat.primitives.units import Bytes32, Timestamp
+from concordat.protocol import claim_messages as claim
 from concordat.protocol import messages as m
 from concordat.protocol import panel_messages as panel
+from concordat.protocol.claim_events import ClaimPosted, RelationAdmitted
 from concordat.protocol.events import Accepted, Event
 from concordat.protocol.ledger import Placed
 from concordat.protocol.order import Order
@@ -21,6 +24,12 @@ from concordat.protocol.refusals import refusal
 __all__ = ["call_for", "error_for", "event_of", "placed"]
 
 _EVENTS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
+_PARTS: dict[type[Any], tuple[tuple[str, type[Any]], ...]] = {
+    Accepted: (("order", Order),),
+    ClaimPosted: (("posted", claim.Posted),),
+    RelationAdmitted: (("shape", claim.RelationShape),),
+}
+"""Fields of events that have fields of their own."""
 _SAME_MEANING = {"ERC20InsufficientBalance": "InsufficientFunds"}
 """Errors of the token that the vault passes on, and the protocol's word for them."""
 
@@ -57,6 +66,10 @@ def _call(message: m.Message) -> tuple[str, str, tuple[Any, ...]]:
             return "Replication", "settle", (order, replica)
         case panel.ClosePanel(order=order):
             return "Replication", "close", (order,)
+        case claim.AdmitRelation() | claim.PostClaim() | claim.CommitProofFind():
+            return "ProofCourt", *_claim(message)
+        case claim.RefuteStep() | claim.RefuteRoot():
+            return "ProofCourt", *_refutation(message)
         case _:
             return "Market", *_market(message)
 
@@ -151,14 +164,48 @@ def _seats(message: m.Message) -> tuple[str, tuple[Any, ...]]:
             raise InputError(f"{type(message).__name__} is not about a panel.", code="NoMessage")
 
 
+def _claim(message: m.Message) -> tuple[str, tuple[Any, ...]]:
+    match message:
+        case claim.AdmitRelation(relation=relation):
+            return "admit", (relation,)
+        case claim.PostClaim(order=order, shape=shape, posted=posted, data=data, carrier=claim.Carrier.CALL_DATA):
+            return "postCalldata", (order, shape, posted, data)
+        case claim.PostClaim(order=order, shape=shape, posted=posted, data=data, carrier=claim.Carrier.BLOB):
+            posted = replace(posted, root=claim.data_root(data), length=len(data))
+            return "postBlob", (order, shape, posted, 0)
+        case claim.CommitProofFind(digest=digest):
+            return "commitFind", (digest,)
+        case _:
+            raise InputError(f"{type(message).__name__} is no claim.", code="NoMessage")
+
+
+def _refutation(message: m.Message) -> tuple[str, tuple[Any, ...]]:
+    match message:
+        case claim.RefuteStep(order=order, posted=posted, shape=shape, relation=relation, disclosed=disclosed) as shown:
+            return "refuteStep", (
+                order,
+                posted,
+                shape,
+                relation,
+                disclosed,
+                shown.step,
+                shown.index,
+                shown.salt,
+            )
+        case claim.RefuteRoot(order=order, posted=posted, words=words, commitment=commitment, proof=proof, salt=salt):
+            return "refuteRoot", (order, posted, words, commitment, proof, salt)
+        case _:
+            raise InputError(f"{type(message).__name__} is no refutation.", code="NoMessage")
+
+
 def event_of(name: str, log: Any) -> Event | None:
     """Event in a JSON-RPC log of the contract of that name; ``None`` if it is none of the protocol's."""
     found = contract(name).log([from_hex(topic, length=32) for topic in log["topics"]], from_hex(log["data"]))
     if found is None or found[0] not in _EVENTS:
         return None
     kind, values = _EVENTS[found[0]], found[1]
-    if kind is Accepted:
-        values["order"] = Order(**values["order"])
+    for name, part in _PARTS.get(kind, ()):
+        values[name] = part(**values[name])
     event: Event = kind(**values)
     return event
 

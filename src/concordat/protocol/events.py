@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from concordat.primitives.units import Address, Amount, Bytes32, ModelId, OrderId, Timestamp
+from concordat.protocol.claim_events import ClaimEvent
 from concordat.protocol.order import Order
 from concordat.protocol.panel_events import PanelEvent
 
@@ -313,5 +314,6 @@ Event = (
     | ResultOpened
     | DemandClosed
     | PanelEvent
+    | ClaimEvent
 )
 """Any of them."""

@@ -12,6 +12,7 @@ from concordat.primitives.encoding import abi_words
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId
 from concordat.protocol.artifact import ModelCommitment
+from concordat.protocol.claim_messages import ClaimMessage
 from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.execution import Result
 from concordat.protocol.openings import ElementProof, Opening, OutputProof, ResultHeader, ResultOpening
@@ -420,6 +421,7 @@ Message = (
     | TimeOutDemand
     | CloseDemand
     | PanelMessage
+    | ClaimMessage
 )
 """Any of them."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from concordat.primitives.errors import DisputeError, FundsError, OrderError, ProtocolError
 
-__all__ = ["REFUSALS", "REPLICATION_REFUSALS", "refusal", "require"]
+__all__ = ["CLAIM_REFUSALS", "REFUSALS", "REPLICATION_REFUSALS", "refusal", "require"]
 
 _ORDER: dict[str, tuple[str, str]] = {
     "NotProvider": ("Only the order's provider can do this.", "Send it from the provider's account."),
@@ -83,6 +83,15 @@ _REPLICATION: dict[str, tuple[str, str]] = {
     "BadReveal": ("This is not what the replica committed to.", "Reveal result and salt of the commitment."),
     "CommitsOpen": ("Replicas still have time to commit.", "Deliver when all have, or when their time is over."),
     "SeatsOpen": ("A replica's seat is not settled yet.", "Settle it first."),
+}
+_CLAIM: dict[str, tuple[str, str]] = {
+    "NotAdmitted": ("Nobody has shown that claims about this relation can be judged.", "Admit it, or prove in full."),
+    "TooLarge": ("The relation or its proofs are too large to be judged in one transaction.", "Prove in full."),
+    "DataSize": ("The data of a claim has between 1 and 126,976 bytes.", "Prove in full."),
+    "ClaimExists": ("There is a claim for this result already.", "Deliver it."),
+    "NoClaim": ("There is no such claim.", "Take it from the ClaimPosted event."),
+    "BadBlob": ("The transaction has no such blob, or it is another.", ""),
+    "Unjudged": ("The step could not be replayed.", "Open all that it reads, and send more gas."),
 }
 _REGISTRY: dict[str, tuple[str, str]] = {
     "AlreadyRegistered": ("This artifact is registered already.", "Nothing is left to do, or change its manifest."),
@@ -172,12 +181,15 @@ REFUSALS: dict[str, type[ProtocolError]] = {
     **dict.fromkeys(_FUNDS, FundsError),
     **dict.fromkeys(_DISPUTE | _DEMAND, DisputeError),
     **dict.fromkeys(_REPLICATION, OrderError),
+    **dict.fromkeys(_CLAIM, OrderError),
 }
 """Class of each refusal of vault, market and court; those of registry, effects and faces are plain
 `ProtocolError`."""
 REPLICATION_REFUSALS = frozenset(_REPLICATION)
 """Those of the pool of replicas and its panels."""
-_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _DEMAND | _REPLICATION | _REGISTRY | _EFFECT | _ACCOUNT | _STANDARDS
+CLAIM_REFUSALS = frozenset(_CLAIM)
+"""Those of the court of proofs."""
+_SENTENCES = _ORDER | _FUNDS | _DISPUTE | _DEMAND | _REPLICATION | _CLAIM | _REGISTRY | _EFFECT | _ACCOUNT | _STANDARDS
 
 
 def refusal(code: str, **fields: Any) -> ProtocolError:

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
-from concordat.protocol import demand, dispute, messages, panel_messages, pool, replication, settlement, vault
+from concordat.protocol import (
+    claim_messages,
+    demand,
+    dispute,
+    messages,
+    panel_messages,
+    pool,
+    replication,
+    settlement,
+    vault,
+)
 from concordat.protocol.messages import Message
+from concordat.protocol.refusals import refusal
 from concordat.protocol.state import Call, Outcome, Rules, WorldState
 
 __all__ = ["apply_message"]
+
+
+def _no_claims(_rules: Rules, _world: WorldState, _message: Any, _call: Call) -> Outcome:
+    """Nobody judges claims of proofs here: no relation is admitted, and proofs are checked whole."""
+    raise refusal("NotAdmitted")
+
 
 _TRANSITIONS: dict[type, Callable[[Rules, WorldState, Any, Call], Outcome]] = {
     messages.Deposit: vault.deposit,
@@ -49,6 +66,7 @@ _TRANSITIONS: dict[type, Callable[[Rules, WorldState, Any, Call], Outcome]] = {
     panel_messages.ClosePanel: replication.close_panel,
     panel_messages.ConvictElement: replication.convict_element,
     panel_messages.ConvictOutput: replication.convict_output,
+    **dict.fromkeys(get_args(claim_messages.ClaimMessage), _no_claims),
 }
 
 

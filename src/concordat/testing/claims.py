@@ -10,13 +10,16 @@ from concordat.chain.answers import Refusal, quantity
 from concordat.chain.anvil import AnvilNode
 from concordat.chain.contracts import contract, custom_error
 from concordat.chain.deploy import deploy
-from concordat.chain.proof_court import PostedClaim, ProofCourt, data_root
+from concordat.chain.disclosure import refutation
+from concordat.chain.proof_court import PostedClaim, ProofCourt
 from concordat.chain.rpc import Endpoint
 from concordat.chain.transactions import TransactionSender
+from concordat.chain.translate import call_for
 from concordat.graph.elements import ElementType
 from concordat.primitives.encoding import ZERO32, to_hex
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Seconds, Timestamp
+from concordat.protocol.claim_messages import claim_find_digest, data_root
 from concordat.protocol.evidence import ZeroKnowledge, encode_policy
 from concordat.protocol.order import Domain, Order, order_id
 from concordat.testing.inference import ProvenCase
@@ -115,12 +118,11 @@ class ClaimStage:
 
     def post(self, data: bytes | None = None, output: bytes | None = None) -> dict[str, Any]:
         """The provider posts a claim; the receipt."""
-        digest = self.statement.relation.digest
         receipt: dict[str, Any] = self.court.post(
             self.accounts[2],
             self.order,
             head=self.head,
-            relation=digest,
+            relation=self.statement.relation,
             output=output or self.output,
             data=data or self.data,
         )
@@ -165,9 +167,8 @@ class ClaimStage:
         """What the court would say to a refutation: the name of its error, or nothing if it convicts."""
         salt, sender = bytes(32), self.accounts[3].address
         statement = self.stating(output or self.output)
-        call = self.court.refutation(self.order, claim, statement, data, step, index, salt)
-        words = [step.to_bytes(32, "big"), index.to_bytes(32, "big"), sender.rjust(32, b"\0"), salt]
-        digest = keccak256(self.name + b"".join(words))
+        call = call_for(refutation(self.order, claim.posted, statement, data, step, index, salt))[1]
+        digest = claim_find_digest(self.name, step, index, sender, salt)
         slot = keccak256(digest + (2).to_bytes(32, "big"))
         found = {to_hex(self.court.address): {"stateDiff": {to_hex(slot): to_hex((1).to_bytes(32, "big"))}}}
         request = {
@@ -191,7 +192,7 @@ class ClaimStage:
     def refute(self, data: bytes, step: Step, index: int, *, output: bytes | None = None) -> dict[str, Any]:
         """The challenger commits to a find and shows it; the receipt."""
         claim, salt = self.claim(), keccak256(b"find")
-        assert data_root(data) == claim.posted["root"]
+        assert data_root(data) == claim.posted.root
         self.court.commit_find(self.accounts[3], claim, step, index, salt)
         statement = self.stating(output or self.output)
         return self.court.refute(self.accounts[3], self.order, claim, statement, data, step, index, salt)
