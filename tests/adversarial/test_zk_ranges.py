@@ -14,6 +14,7 @@ from concordat.testing.credit import train_credit
 from concordat.testing.inference import small_case
 from concordat.testing.proofs import layer, secret
 from concordat.testing.relations import violations
+from concordat.testing.sequences import recurrent
 from concordat.zk.circuit import compile_graph
 from concordat.zk.circuit.blocks import Builder, Product, Weights
 from concordat.zk.circuit.ranges import WeightRanges, check_ranges, compile_ranges, range_parameters, weight_bits
@@ -178,6 +179,17 @@ def test_range_proof_of_another_matrix_or_code_than_the_registered_one_is_refuse
 def test_sums_of_a_credit_model_are_shown_not_to_wrap_around_by_its_widths(kind: str) -> None:
     example = train_credit(kind)
     circuit = compile_graph(import_onnx(example.onnx, calibration=example.training).graph)
+    relation = circuit.relation
+    assert wrapping(relation, weight_bits(relation, circuit.weights, range(1, 63))) == ()
+    assert wrapping(relation, (62,) * relation.weight_rows) != ()
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_sums_of_a_recurrent_network_are_shown_not_to_wrap_around_by_its_widths(kind: str) -> None:
+    """Its first state is sixteen bits wide and lies in a row of its own, not beside wide multipliers."""
+    onnx = recurrent(kind, length=3, width=2, hidden=4, classes=2)
+    rows = np.random.default_rng(4).uniform(-2, 2, size=(100, 6)).round(3).astype(np.float32)
+    circuit = compile_graph(import_onnx(onnx, calibration=rows).graph)
     relation = circuit.relation
     assert wrapping(relation, weight_bits(relation, circuit.weights, range(1, 63))) == ()
     assert wrapping(relation, (62,) * relation.weight_rows) != ()

@@ -176,6 +176,8 @@ class Builder:
     """Numbers of function tables, by their entries."""
     copied: dict[Block, npt.NDArray[np.int64]] = field(default_factory=dict)
     """Weights that cells equal."""
+    types: dict[Block, int] = field(default_factory=dict)
+    """Bits of their types: weights of one type share rows of the matrix, whose width is shown row by row."""
 
     # -- cells -------------------------------------------------------------------------------------------------------
 
@@ -264,10 +266,10 @@ class Builder:
         self.equal(Value(value.count, (Part(1, block),), 0, value.fill), value)
         return block
 
-    def copy(self, weights: npt.NDArray[np.int64]) -> Value:
-        """Cells that equal weights of the model; one set for the whole batch."""
+    def copy(self, weights: npt.NDArray[np.int64], bits: int) -> Value:
+        """Cells that equal weights of the model, of a type of so many bits; one set for the whole batch."""
         value = self.cells(len(weights), lambda run: weights)
-        self.copied[value.parts[0].block] = weights
+        self.copied[value.parts[0].block], self.types[value.parts[0].block] = weights, bits
         return value
 
     # -- constraints -------------------------------------------------------------------------------------------------
@@ -357,10 +359,11 @@ class Builder:
         tables = []
         entries = {number: pairs for pairs, number in self.functions.items()}
         together = self._together(width)
+        grouped = {block for group in together for block in group}
         waiting: list[tuple[int, list[Block] | int]] = [
-            (block.count, [block]) for block in self.singles if block not in together
+            (block.count, [block]) for block in self.singles if block not in grouped
         ]
-        waiting.append((sum(block.count for block in together), together))
+        waiting += [(sum(block.count for block in group), group) for group in together]
         waiting += [(len(entries[n]) if n >= 64 else 1 << n, n) for n in sorted(needed)]
         for size, item in sorted(waiting, key=lambda pair: -pair[0]):
             column = 0 if cursors[0] <= cursors[1] else 1
@@ -385,17 +388,20 @@ class Builder:
             at += -(-count >> (slot_bits + group_bits))
         return at, copies
 
-    def _together(self, width: int) -> list[Block]:
-        """Cells that equal weights, have no place of their own and end within a row of `width` weights.
+    def _together(self, width: int) -> list[list[Block]]:
+        """Cells that equal weights, have no place of their own and end within a row of `width` weights, by type.
 
-        They lie one after another, to be one copy.
+        Those of a type lie one after another, to be one copy.
         """
-        return [block for block in self.copied if block.count % width and block in self.singles]
+        loose = [block for block in self.copied if block.count % width and block in self.singles]
+        kinds = sorted({self.types[block] for block in loose})
+        return [[block for block in loose if self.types[block] == kind] for kind in kinds]
 
     def _copies(self, width: int) -> list[tuple[list[Block], int]]:
         """Blocks of each copy, with their cells' number."""
         together = self._together(width)
-        groups = [[block] for block in self.copied if block not in together] + ([together] if together else [])
+        grouped = {block for group in together for block in group}
+        groups = [[block] for block in self.copied if block not in grouped] + together
         return [(group, sum(block.count for block in group)) for group in groups]
 
     def _term(self, addend: _Addend) -> Term:

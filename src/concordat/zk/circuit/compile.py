@@ -137,7 +137,7 @@ class _Compiler:
         first, last = int(indices.min()), int(indices.max())
         key = (operand.start, int(operand.type), first, last)
         if key not in self._copies:
-            self._copies[key] = self.builder.copy(self._weights(operand, first, last))
+            self._copies[key] = self.builder.copy(self._weights(operand, first, last), 8 * operand.type.bytes)
         return self._copies[key].at(np.tile(indices - first, self.batch))
 
     def _bounds(self, operand: Operand, indices: _Array) -> Interval:

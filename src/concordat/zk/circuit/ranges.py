@@ -121,7 +121,7 @@ def _range(builder: Builder, begin: int, count: int, bits: int) -> None:
         return run(0)[begin : begin + count]
 
     cells = builder.cells(count, places)
-    builder.copied[cells.parts[0].block] = np.zeros(count, dtype=np.int64)
+    builder.copied[cells.parts[0].block], builder.types[cells.parts[0].block] = np.zeros(count, dtype=np.int64), bits
     builder.zero([(1, cells), (-1, builder.bits(count, bits, _above(places, least)))], constant=-least)
 
 
