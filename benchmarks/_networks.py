@@ -135,10 +135,11 @@ def lenet() -> Network:
     constants = {f"w{at}": array for at, array in enumerate(model.weights)}
     constants |= {f"b{at}": array for at, array in enumerate(model.biases)}
     halves: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    patches: dict[str, Any] = {"kernel_shape": [5, 5], "strides": [1, 1]}  # some readers insist on the default stride
     nodes, at = [], "input"
     for layer in range(2):
         nodes += [
-            helper.make_node("Conv", [at, f"w{layer}", f"b{layer}"], [f"sums{layer}"], kernel_shape=[5, 5]),
+            helper.make_node("Conv", [at, f"w{layer}", f"b{layer}"], [f"sums{layer}"], **patches),
             helper.make_node("Relu", [f"sums{layer}"], [f"active{layer}"]),
             helper.make_node("MaxPool", [f"active{layer}"], [f"pooled{layer}"], **halves),
         ]
