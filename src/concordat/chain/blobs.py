@@ -10,6 +10,7 @@ from __future__ import annotations
 from concordat.primitives.encoding import abi_words
 from concordat.primitives.errors import InputError, VerificationError
 from concordat.primitives.hashing import keccak256, sha256
+from concordat.primitives.units import Bytes32
 
 __all__ = ["BLOB_BYTES", "blob_words", "challenge_point", "read_blob", "to_blob", "versioned_hash"]
 
@@ -56,9 +57,9 @@ def read_blob(blob: bytes, length: int) -> bytes:
     return b"".join(words[at + 1 : at + 32] for at in range(0, len(words), 32))[:length]
 
 
-def versioned_hash(commitment: bytes) -> bytes:
+def versioned_hash(commitment: bytes) -> Bytes32:
     """What a transaction names a blob by (EIP-4844)."""
-    return b"\x01" + sha256(commitment)[1:]
+    return Bytes32(b"\x01" + sha256(commitment)[1:])
 
 
 def challenge_point(versioned: bytes, words: bytes) -> bytes:

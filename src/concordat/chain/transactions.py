@@ -8,6 +8,8 @@ uses the same key was quicker.
 Nonces. Within a process they are handed out one by one under a lock. Between processes the chain is the judge: every
 preparation looks at the pending count, and a number that somebody else used (``NonceSpent``) is replaced by the next.
 
+Blobs travel as a `Sidecar`; the bytes that are kept and sent again have them in them.
+
 Errors (`TransactionError`): ``NonceSpent`` (another transaction of the account has this nonce), ``Underpriced``,
 ``Unfunded``, ``Refused`` (by the endpoint's pool), ``FeeTooHigh``, ``Stuck`` (not mined in time).
 """
@@ -25,8 +27,9 @@ from concordat.chain.accounts import Relayed, Signer, payer
 from concordat.chain.answers import Refusal, quantity
 from concordat.chain.envelope import Call, Fees, SignedTransaction, call_of, sign_call
 from concordat.chain.nonces import NonceBook
-from concordat.chain.pool import HISTORY, already_there, dearer, fees_now, refused_by_pool, within
+from concordat.chain.pool import HISTORY, already_there, dearer, fees_now, not_yet, refused_by_pool, within
 from concordat.chain.rpc import Endpoint
+from concordat.chain.sidecars import Sidecar
 from concordat.chain.waiting import Patience, Waiter
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import EndpointError, TransactionError
@@ -79,7 +82,14 @@ class TransactionSender:
     # -- prepare -----------------------------------------------------------------------------------------------------
 
     def prepare(
-        self, signer: Signer, to: Address | None, data: bytes = b"", *, value: int = 0, gas: int | None = None
+        self,
+        signer: Signer,
+        to: Address | None,
+        data: bytes = b"",
+        *,
+        value: int = 0,
+        gas: int | None = None,
+        sidecar: Sidecar | None = None,
     ) -> SignedTransaction:
         """Signed transaction with a nonce of its own, not sent yet.
 
@@ -95,21 +105,34 @@ class TransactionSender:
             Wei sent along.
         gas : int, optional
             Gas limit; otherwise the estimate on the pending block, plus the margin.
+        sidecar : Sidecar, optional
+            Blobs that travel with it.
 
         Raises
         ------
         Refusal
             If the estimate says that the call reverts; ``data`` holds the reason.
+        EndpointError
+            ``NoBlobs`` if there is a sidecar and the chain takes none.
         """
         if isinstance(signer, Relayed):
             signer, to, data = signer.through(to, data, value)
             value = 0
         sender, mark = signer.address, self._nonces.mark(signer.address)
-        count, fees, limit = self._look(sender, to, data, value, gas)
+        count, fees, limit = self._look(_request(sender, to, data, value, sidecar), gas)
         doubtful = self._nonces.missing(sender, count)
         lost = doubtful is not None and not self._known(doubtful)
         nonce = self._nonces.take(sender, count, mark=mark, lost=lost)
-        call = Call(chain_id=self._endpoint.chain_id, nonce=nonce, fees=fees, gas=limit, to=to, value=value, data=data)
+        call = Call(
+            chain_id=self._endpoint.chain_id,
+            nonce=nonce,
+            fees=fees,
+            gas=limit,
+            to=to,
+            value=value,
+            data=data,
+            sidecar=sidecar,
+        )
         try:
             return sign_call(call, signer)
         except BaseException:
@@ -123,15 +146,10 @@ class TransactionSender:
     def _known(self, transaction: bytes) -> bool:
         return self._endpoint.call("eth_getTransactionByHash", to_hex(transaction)) is not None
 
-    def _look(
-        self, sender: Address, to: Address | None, data: bytes, value: int, gas: int | None
-    ) -> tuple[int, Fees, int]:
+    def _look(self, call: dict[str, Any], gas: int | None) -> tuple[int, Fees, int]:
         """Pending count, fees and gas limit, in one round trip."""
-        call: dict[str, str] = {"from": to_hex(sender), "data": to_hex(data), "value": hex(value)}
-        if to is not None:
-            call["to"] = to_hex(to)
         asked: list[tuple[str, list[Any]]] = [
-            ("eth_getTransactionCount", [to_hex(sender), "pending"]),
+            ("eth_getTransactionCount", [call["from"], "pending"]),
             HISTORY,
         ]
         if gas is None:
@@ -146,7 +164,8 @@ class TransactionSender:
                 raise estimate
             estimate = self._endpoint.call("eth_estimateGas", call)  # some nodes do not estimate on "pending"
         limit = gas if gas is not None else quantity(estimate) * (100 + self._margin) // 100 + self._mark
-        return quantity(answers[0]), within(self._ceiling, fees_now(answers[1])), limit
+        fees = fees_now(answers[1], blobs="blobVersionedHashes" in call)
+        return quantity(answers[0]), within(self._ceiling, fees), limit
 
     # -- broadcast ---------------------------------------------------------------------------------------------------
 
@@ -188,8 +207,8 @@ class TransactionSender:
                 self._pause.wait(0.05 * 2**attempt)
 
     def _judge(self, refusal: Refusal, signed: SignedTransaction) -> None:
-        """Return if the endpoint has these very bytes; raise what its refusal means otherwise."""
-        if already_there(refusal):
+        """Return if the endpoint has these very bytes, or takes them later; raise what its refusal means otherwise."""
+        if already_there(refusal) or not_yet(refusal):
             return
         error = refused_by_pool(refusal)
         if error.code != "NonceSpent" or not self._known(signed.hash):
@@ -240,10 +259,10 @@ class TransactionSender:
         ).run()
 
     def reprice(self, signed: SignedTransaction, signer: Signer) -> SignedTransaction:
-        """The same call under the same nonce, at least 12.5 % dearer in both fees and no cheaper than today's price."""
+        """The same call under the same nonce, dearer by what pools ask for and no cheaper than today's price."""
         method, params = HISTORY
-        today = fees_now(self._endpoint.call(method, *params))
         call = call_of(signed.raw)
+        today = fees_now(self._endpoint.call(method, *params), blobs=call.sidecar is not None)
         return sign_call(replace(call, fees=within(self._ceiling, dearer(call.fees, today))), signer)
 
     # -- all at once -------------------------------------------------------------------------------------------------
@@ -279,6 +298,7 @@ class TransactionSender:
         *,
         value: int = 0,
         gas: int | None = None,
+        sidecar: Sidecar | None = None,
         patience: Patience | None = None,
     ) -> dict[str, Any]:
         """Prepare, broadcast and wait; with another nonce when somebody else took this one."""
@@ -286,7 +306,7 @@ class TransactionSender:
             signer, to, data = signer.through(to, data, value)
             value = 0
         for attempt in range(SEND_ATTEMPTS):
-            signed = self.prepare(signer, to, data, value=value, gas=gas)
+            signed = self.prepare(signer, to, data, value=value, gas=gas, sidecar=sidecar)
             try:
                 self.broadcast(signed.raw)
                 return self.wait(signed, signer=signer, patience=patience)
@@ -295,3 +315,13 @@ class TransactionSender:
                     raise
             self._pause.wait(min(0.01 * 2**attempt, 0.5))
         raise AssertionError("the last attempt returns or raises")
+
+
+def _request(sender: Address, to: Address | None, data: bytes, value: int, sidecar: Sidecar | None) -> dict[str, Any]:
+    """A call as endpoints simulate it."""
+    call: dict[str, Any] = {"from": to_hex(sender), "data": to_hex(data), "value": hex(value)}
+    if to is not None:
+        call["to"] = to_hex(to)
+    if sidecar is not None:
+        call["blobVersionedHashes"] = [to_hex(name) for name in sidecar.versioned_hashes]
+    return call
