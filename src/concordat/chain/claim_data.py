@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from concordat.chain.answers import Refusal
 from concordat.chain.contracts import contract
 from concordat.chain.rpc import Endpoint
 from concordat.primitives.encoding import ZERO32, from_hex, to_hex
@@ -113,12 +112,8 @@ def _calls(endpoint: Endpoint, court: Address, selector: bytes, transaction: byt
             at = given.find(selector, at + 1)
     try:
         trace = endpoint.call("debug_traceTransaction", to_hex(transaction), {"tracer": "callTracer"})
-    except Refusal:
+    except EndpointError:  # it does not trace, or not this: nobody else's claim has to wait for that
         return
-    except EndpointError as error:
-        if error.code == "EndpointGarbage":
-            return
-        raise
     pending = [trace]
     while pending:
         call = pending.pop()

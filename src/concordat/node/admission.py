@@ -47,6 +47,8 @@ class Terms:
     """Longest challenge window it waits for its money."""
     delivery_margin: Seconds = Seconds(2)
     """Least time it wants between acceptance and delivery."""
+    claims: bool = False
+    """Show what hidden models say by claims that watchers can refute, instead of whole proofs."""
     fund_first: bool = False
     """Accept before working (two transactions more certain, one more expensive)."""
     delivery: Seconds = Seconds(60)

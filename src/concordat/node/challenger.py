@@ -1,5 +1,7 @@
 """The challenger: re-executes what others deliver, from public data only, and shows what is wrong.
 
+What others claim to have proven its naysayer looks at.
+
 A delivery goes through ``seen → honest`` or ``seen → wrong → (disputed) → shown | lost``, or is ``over`` because
 somebody else ended it. With the claimed trace at hand a single transaction proves the fraud; a withheld trace is
 dissected down to the word that differs.
@@ -18,6 +20,7 @@ from concordat.graph.execute import Execution, run
 from concordat.graph.ir import Graph
 from concordat.graph.trace import ElementFault, commit, element_proof, find_fault, output_proof
 from concordat.node.feed import Feed
+from concordat.node.naysayer import Naysayer
 from concordat.node.outbox import Outbox
 from concordat.node.recent import Recent
 from concordat.node.turns import Turns
@@ -39,7 +42,7 @@ from concordat.protocol.events import (
     ResultOpened,
     Slashed,
 )
-from concordat.protocol.evidence import is_private
+from concordat.protocol.evidence import EvidenceKind, is_private, kinds_named
 from concordat.protocol.execution import carried_output
 from concordat.protocol.ledger import Ledger, Placed
 from concordat.protocol.messages import (
@@ -89,6 +92,7 @@ class Challenger:
         self.public = public
         self.outbox = outbox
         self._feed = Feed(ledger, journal, "challenger")
+        self._naysayer = Naysayer(ledger, journal, outbox)
         self._turns = Turns()
         self._graphs: Recent[bytes, Graph] = Recent(GRAPHS)
         self._runs: Recent[bytes, tuple[Execution, InputOpening]] = Recent(RUNS)
@@ -97,8 +101,11 @@ class Challenger:
         """Look at new events, check new deliveries, take every challenge one step further."""
         self._feed.take(self._note, undo=self._undo)
         now = self.ledger.now()
+        done = self._naysayer.step(now)
         waiting = self.journal.items("delivery", *ACTIVE, due=now)
-        return sum(self._turns.take(key, partial(self._advance, key, stage, body)) for key, stage, body in waiting)
+        return done + sum(
+            self._turns.take(key, partial(self._advance, key, stage, body)) for key, stage, body in waiting
+        )
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -113,14 +120,15 @@ class Challenger:
             self._note_end(to_hex(event.order_id), block, "shown" if mine else "over")
         elif isinstance(event, Move) and event.challenger == self.outbox.sender:
             self._note_move(event, [block, placed.index])
+        self._naysayer.note(placed)
 
     def _note_delivery(self, event: Delivered | ResultOpened, place: list[int]) -> None:
         """A salt once drawn stays: what was committed with it may still be on its way. A private result is looked at
-        when it is opened.
+        when it is opened, a proven one by the naysayer.
         """
         key = to_hex(event.order_id)
         order = self._order(key)
-        if isinstance(event, Delivered) and order is not None and is_private(order.evidence):
+        if isinstance(event, Delivered) and order is not None and _is_for_others(order.evidence):
             return
         known = self.journal.item("delivery", key)
         body: dict[str, Any] = {
@@ -166,7 +174,7 @@ class Challenger:
         for key, _, body in self.journal.touched("delivery", block):
             self.journal.set_item("delivery", key, "over")  # unless it is delivered again
             first = min(first, body["from"])
-        return first
+        return min(first, self._naysayer.undo(block))
 
     # -- checking ----------------------------------------------------------------------------------------------------
 
@@ -308,3 +316,8 @@ class Challenger:
         for row in body["rows"]:
             dissection = dissection.descend([Bytes32(from_hex(child)) for child in row])
         return dissection
+
+
+def _is_for_others(evidence: bytes) -> bool:
+    """Whether a delivery under that policy is judged by its client alone, or by what it was proven with."""
+    return is_private(evidence) or EvidenceKind.VALIDITY in kinds_named(evidence)

@@ -2,7 +2,7 @@
 
 Replicas are drawn only after the result is sealed, and the result is delivered only after they have committed; nothing
 of it may be seen before. What a contract checks of a delivered result, native execution and the agreement of replicas,
-is proven as soon as it can be.
+is proven as soon as it can be; so is a claim of a proof once it has stood for the order's window.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["Gatherer", "Plan", "plan_for"]
 
 LOOK_AGAIN = 5
 """Seconds after which something is looked at again, if no event has come of it."""
-_PROVABLE = (EvidenceKind.NATIVE, EvidenceKind.REPLICATED)
+_PROVABLE = (EvidenceKind.NATIVE, EvidenceKind.REPLICATED, EvidenceKind.VALIDITY)
 _UNDER_WAY = frozenset({"AlreadyDrawn", "DrawTooEarly", "PoolEmpty", "AlreadySealed", "TooLate"})
 """Refusals of a draw or seal that something else explains; time goes on."""
 
@@ -97,6 +97,8 @@ class Gatherer:
         Offer in the body of an item.
     plan : callable
         What the provider means to do for an offer.
+    claimed_at : callable
+        When a claim of an order's output was posted; ``None`` if none was.
     hurry : callable
         Called while a draw waits for a block: a development chain makes none of itself.
     """
@@ -108,11 +110,12 @@ class Gatherer:
         outbox: Outbox,
         offer: Callable[[dict[str, Any]], Offer],
         plan: Callable[[Offer], Plan | None],
+        claimed_at: Callable[[str, bytes], int | None],
         *,
         hurry: Callable[[], None] = lambda: None,
     ) -> None:
         self._ledger, self._journal, self._outbox = ledger, journal, outbox
-        self._offer, self._plan, self._hurry = offer, plan, hurry
+        self._offer, self._plan, self._claimed_at, self._hurry = offer, plan, claimed_at, hurry
         self._book = PanelBook(journal, lambda key: journal.item("offer", key) is not None)
         self._turns = Turns()
 
@@ -207,13 +210,20 @@ class Gatherer:
         proof = b""
         if kind is EvidenceKind.NATIVE:
             proof = encode_native_proof(offer.opening.words, offer.opening.salt)
-        elif (due := self._agreement_due(self._book.view(key), offer, now)) is None or now < due:
+        elif (due := self._due(kind, key, offer, result, now)) is None or now < due:
             self._journal.set_item("evidence", key, "open" if due else "over", due=due or 0)
             return 0
         message = Prove(order=offer.order, kind=kind, output=result.output, trace_root=result.trace_root, proof=proof)
         self._outbox.send(f"prove:{key}:{int(kind)}", message, again=True)
         self._journal.set_item("evidence", key, "open", due=now + LOOK_AGAIN)
         return 1
+
+    def _due(self, kind: EvidenceKind, key: str, offer: Offer, result: Result, now: int) -> int | None:
+        """When something that takes its time can be proven; ``None`` if it cannot be, as things stand."""
+        if kind is not EvidenceKind.VALIDITY:
+            return self._agreement_due(self._book.view(key), offer, now)
+        posted = self._claimed_at(key, result.output)  # a claim that stood needs no proof
+        return None if posted is None else posted + offer.order.window
 
     @staticmethod
     def _agreement_due(panel: PanelView | None, offer: Offer, now: int) -> int | None:

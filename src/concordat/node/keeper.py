@@ -14,7 +14,7 @@ from concordat.node.feed import Feed
 from concordat.node.outbox import Outbox
 from concordat.node.tending import PanelTender
 from concordat.node.turns import Turns
-from concordat.primitives.encoding import from_hex, to_hex
+from concordat.primitives.encoding import ZERO32, from_hex, to_hex
 from concordat.primitives.errors import ProtocolError
 from concordat.primitives.units import Address, OrderId
 from concordat.primitives.wire import from_wire, to_wire
@@ -37,6 +37,7 @@ from concordat.protocol.events import (
     Slashed,
     Supplied,
 )
+from concordat.protocol.evidence import EvidenceKind, kinds_named
 from concordat.protocol.ledger import Ledger, Placed
 from concordat.protocol.messages import (
     OPENING_PART,
@@ -45,6 +46,7 @@ from concordat.protocol.messages import (
     Expire,
     Finalize,
     Message,
+    Prove,
     TimeOut,
     TimeOutDemand,
 )
@@ -94,7 +96,7 @@ class Keeper:
             body, due = {"order": to_wire(event.order), "from": block}, event.order.deliver_by + 1
             self.journal.set_item("order", to_hex(event.order_id), "open", body, due=due, block=block)
         elif isinstance(event, Delivered):
-            self._set_due("order", to_hex(event.order_id), event.until, block)
+            self._note_delivery(event, block)
         elif isinstance(event, Paid | Expired | Cancelled | Slashed):
             self._end_order(to_hex(event.order_id), block)
         elif isinstance(event, DisputeOpened | ChildrenRevealed | ChildPicked | LeafRevealed):
@@ -121,6 +123,13 @@ class Keeper:
             self.journal.set_item("demand", f"{to_hex(event.order_id)}:{part}", "over", block=block)
             if not isinstance(event, DemandClosed):
                 self._set_due("order", to_hex(event.order_id), event.until, block)
+
+    def _note_delivery(self, event: Delivered, block: int) -> None:
+        key = to_hex(event.order_id)
+        item = self.journal.item("order", key)
+        if item is not None:
+            output = {"output": to_hex(event.output)} if _is_proven(item[1]) else {}
+            self.journal.set_item("order", key, item[0], {**item[1], **output}, due=event.until, block=block)
 
     def _set_due(self, kind: str, key: str, due: int, block: int) -> None:
         item = self.journal.item(kind, key)
@@ -151,6 +160,9 @@ class Keeper:
         order = from_wire(Order, body["order"])
         state = self.ledger.state(OrderId(from_hex(key)))
         message, due = self._due(order, state, now)
+        if isinstance(message, Finalize) and "output" in body and self._collect(key, order, body):
+            self.journal.set_item("order", key, "open", due=due)
+            return 1
         if message is not None:
             self.outbox.send(f"{type(message).__name__.lower()}:{key}:{state.until}", message, again=True)
         if due is None:
@@ -158,6 +170,21 @@ class Keeper:
         else:
             self.journal.set_item("order", key, "open", due=due)
         return int(message is not None)
+
+    def _collect(self, key: str, order: Order, body: dict[str, Any]) -> bool:
+        """Have a claim that stood for the window counted as evidence; false if there is none."""
+        message = Prove(
+            order=order,
+            kind=EvidenceKind.VALIDITY,
+            output=from_hex(body["output"]),
+            trace_root=ZERO32,
+            proof=b"",
+        )
+        try:
+            self.outbox.send(f"prove:{key}", message, again=True)
+        except ProtocolError:
+            return False
+        return True
 
     @staticmethod
     def _due(order: Order, state: OrderState, now: int) -> tuple[Message | None, int | None]:
@@ -213,3 +240,8 @@ class Keeper:
             return 1
         self.journal.set_item(kind, key, "open", due=now + LOOK_AGAIN)  # the event ends it
         return 1
+
+
+def _is_proven(body: dict[str, Any]) -> bool:
+    """Whether the order in the body of an item asks for a proof."""
+    return EvidenceKind.VALIDITY in kinds_named(from_wire(Order, body["order"]).evidence)

@@ -29,6 +29,7 @@ from concordat.graph.ir import Graph
 from concordat.graph.openings import output_opening
 from concordat.graph.trace import trace_tree
 from concordat.node.admission import Terms, check_erasure
+from concordat.node.claimant import Claimant
 from concordat.node.feed import Feed
 from concordat.node.gathering import Gatherer, Plan, plan_for
 from concordat.node.outbox import Outbox
@@ -41,10 +42,19 @@ from concordat.node.seals import SealKeys
 from concordat.node.supplier import Supplier
 from concordat.node.turns import Turns
 from concordat.primitives.encoding import ZERO32, from_hex, to_hex
-from concordat.primitives.errors import CorruptionError, InputError, ModelError, NotFoundError, ProtocolError
+from concordat.primitives.errors import (
+    ConcordatError,
+    CorruptionError,
+    InputError,
+    ModelError,
+    NotFoundError,
+    OrderError,
+    ProtocolError,
+)
 from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Bytes32, ModelId, OrderId
 from concordat.primitives.wire import from_wire, to_wire
+from concordat.protocol.claim_messages import PostClaim
 from concordat.protocol.events import Accepted, Cancelled, Delivered, Expired, Paid, Slashed
 from concordat.protocol.evidence import EvidenceKind, is_private, is_sealed, kinds_named
 from concordat.protocol.execution import Result, carried_output
@@ -70,7 +80,9 @@ OPEN = ("received", "executed")
 """Stages in which an offer needs the provider."""
 TRACES = 8
 """Traces kept at hand."""
-LATER = frozenset({"WrongStatus", "InsufficientFree", "DisputesOpen", "JustTaken"})
+LATER = frozenset(
+    {"WrongStatus", "InsufficientFree", "DisputesOpen", "JustTaken", "NotClaimed", "ClaimExists", "NotAdmitted"}
+)
 """Refusals that need not last: something is under way, or the stake is at risk in other orders just now."""
 
 
@@ -120,7 +132,9 @@ class Provider(Reception):
         self._traces: Recent[bytes, tuple[bytes, MerkleTree]] = Recent(TRACES)
         self._respondent = Respondent(journal, outbox, self._offer, self._trace)
         self._supplier = Supplier(journal, outbox, self._offer, self._trace, public.commitment)
-        self._gatherer = Gatherer(ledger, journal, outbox, self._offer, self._plan, hurry=hurry)
+        self._claimant = Claimant(ledger, journal, outbox, shelf, claims=terms.claims)
+        claimed_at = self._claimant.posted_at
+        self._gatherer = Gatherer(ledger, journal, outbox, self._offer, self._plan, claimed_at, hurry=hurry)
 
     # -- offers ------------------------------------------------------------------------------------------------------
 
@@ -300,6 +314,13 @@ class Provider(Reception):
         message: Message
         accepted = status is OrderStatus.FUNDED or (status is OrderStatus.NONE and "open" not in body)
         if accepted and (plan := self._plan(offer)) is not None and plan.at_once:
+            try:
+                claim = self._claimant.wanted(offer, body) if plan.zero_knowledge else None
+            except OrderError as error:
+                self._refuse(key, error.code, error.message)
+                return 1
+            if claim is not None:
+                return self._deliver_claimed(key, body, offer, claim, status)
             message = self._proven_delivery(offer, result, plan, funded=status is OrderStatus.FUNDED)
         elif status is OrderStatus.NONE and ("open" in body or self._is_replicated(offer)):
             return int(self._accept(key, offer, body))  # a re-organisation took the acceptance away
@@ -317,6 +338,21 @@ class Provider(Reception):
         if self._try(f"deliver:{key}:{int(status)}", message, key):
             self._await_event(key)
             self._show_answer(key, body)  # its transaction shows it as well
+        return 1
+
+    def _deliver_claimed(
+        self, key: str, body: dict[str, Any], offer: Offer, claim: PostClaim, status: OrderStatus
+    ) -> int:
+        """Claim that a proof exists, and deliver right behind it what was claimed."""
+        if status is OrderStatus.NONE:
+            return int(self._accept(key, offer, body))
+        output = claim.posted.output
+        if self._claimant.posted_at(key, output) is None and not self._try(f"claim:{key}", claim, key):
+            return 1
+        message = Submit(order=offer.order, result=Result(trace_root=ZERO32, output=output))
+        if self._try(f"submit:{key}", message, key):
+            self._await_event(key)
+            self._show_answer(key, body)  # the claim has shown it already
         return 1
 
     def _await_event(self, key: str) -> int:
@@ -348,8 +384,10 @@ class Provider(Reception):
         """Send; a refusal that will last ends the offer, with the reason in the journal."""
         try:
             self.outbox.send(intent, message, again=True)
-        except ProtocolError as error:
-            if error.code in LATER:
+        except ConcordatError as error:
+            if _is_proof(message) and self._claimant.blames(error, key):
+                return False
+            if not isinstance(error, ProtocolError) or error.code in LATER:
                 raise
             self._refuse(key, error.code, error.message)
             return False
@@ -373,6 +411,7 @@ class Provider(Reception):
         else:
             self._respondent.note(placed)
             self._supplier.note(placed)
+        self._claimant.note(placed)
         self._gatherer.note(placed)
 
     def _note_order(
@@ -407,7 +446,7 @@ class Provider(Reception):
         for key, stage, body in self.journal.touched("offer", block):
             if stage in ("delivered", "closed"):
                 self.journal.set_item("offer", key, "executed" if "result" in body else "received", due=0)
-        return min(one.undo(block) for one in (self._respondent, self._supplier, self._gatherer))
+        return min(one.undo(block) for one in (self._respondent, self._supplier, self._gatherer, self._claimant))
 
     # -- disputes ----------------------------------------------------------------------------------------------------
 
@@ -438,3 +477,8 @@ def _order_of(body: dict[str, Any]) -> Order:
     if "sealed" in body:
         return from_wire(PrivateOffer, body["sealed"]).order
     return from_wire(Offer, body["offer"]).order if "offer" in body else from_wire(Order, body["order"])
+
+
+def _is_proof(message: Message) -> bool:
+    """Whether it brings a zero-knowledge proof."""
+    return isinstance(message, Prove | AcceptAndProve) and message.kind is EvidenceKind.VALIDITY

@@ -31,12 +31,13 @@ from concordat.zk.verifier.reader import ProofReader
 from concordat.zk.verifier.registration import Registration, verify_registration
 from concordat.zk.wellformed import check_relation
 
-__all__ = ["Answer", "Bounds", "HiddenModel", "input_hash", "read_evidence"]
+__all__ = ["EVIDENCE_HEAD", "Answer", "Bounds", "HiddenModel", "claimed_statement", "input_hash", "read_evidence"]
 
 _MAGIC = b"CCHIDDEN"
 _HEAD = len(_MAGIC) + 1 + 4 + 52 + 32 + 4
 _ROOTS = 32 + 24
-_EVIDENCE_HEAD = 32 + 32 + 4 + 52 + 32 + _ROOTS
+EVIDENCE_HEAD = 32 + 32 + 4 + 52 + 32 + _ROOTS
+"""Bytes of evidence before the relation: what opens an order's model and input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,7 +312,7 @@ def read_evidence(data: bytes) -> tuple[HiddenModel, ModelCommitment, Answer]:
     VerificationError
         ``BadProof`` if the bytes are not evidence.
     """
-    head, length = _EVIDENCE_HEAD, int.from_bytes(data[_EVIDENCE_HEAD : _EVIDENCE_HEAD + 4], "big")
+    head, length = EVIDENCE_HEAD, int.from_bytes(data[EVIDENCE_HEAD : EVIDENCE_HEAD + 4], "big")
     if len(data) < head + 4 + length:
         raise VerificationError("The evidence is cut off.", code="BadProof")
     try:
@@ -328,6 +329,22 @@ def read_evidence(data: bytes) -> tuple[HiddenModel, ModelCommitment, Answer]:
     if len(model.relation.publics) != 1 or model.dimensions != data[32:64]:
         raise VerificationError("The evidence contradicts itself.", code="BadProof")
     return model, model.commitment(data[:32]), answer
+
+
+def claimed_statement(
+    order: Order, name: OrderId, domain: Domain, head: bytes, relation: bytes, output: bytes
+) -> Statement:
+    """What a claim on chain has to show: head and relation as in :meth:`HiddenModel.evidence`.
+
+    Raises
+    ------
+    VerificationError
+        If they do not open the order's model and input, or the output is none of the model's.
+    """
+    model, commitment, answer = read_evidence(head + len(relation).to_bytes(4, "big") + relation)
+    if commitment.model_id() != order.model:
+        raise VerificationError("The claim is about another model than the order's.", code="BadStatement")
+    return model.statement(name, order, domain, output, answer)
 
 
 def _counted(data: bytes) -> tuple[bytes, bytes]:
