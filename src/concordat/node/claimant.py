@@ -18,10 +18,10 @@ from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import (
     ConcordatError,
     EndpointError,
-    InputError,
     OrderError,
     ProtocolError,
     TransactionError,
+    VerificationError,
 )
 from concordat.primitives.units import Bytes32, Seconds
 from concordat.protocol.claim_events import ClaimPosted, RelationAdmitted
