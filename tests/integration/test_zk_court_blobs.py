@@ -4,89 +4,83 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import ckzg  # type: ignore[import-not-found]
-import eth_account
 import pytest
-import rlp
 
 from concordat.chain.answers import Refusal, quantity
 from concordat.chain.anvil import AnvilNode
-from concordat.chain.blobs import blob_words, challenge_point, read_blob, to_blob, versioned_hash
+from concordat.chain.blob_archive import BlobArchive
+from concordat.chain.blobs import blob_words, challenge_point, read_blob, to_blob
+from concordat.chain.disclosure import root_refutation
+from concordat.chain.envelope import call_of
+from concordat.chain.kzg import commitment_to, point_proof
+from concordat.chain.pool import carry, takes_blobs
+from concordat.chain.sidecars import Sidecar
+from concordat.chain.transactions import TransactionSender
+from concordat.chain.translate import call_for
 from concordat.primitives.encoding import to_hex
-from concordat.primitives.errors import InputError, VerificationError
-from concordat.primitives.hashing import keccak256
-from concordat.protocol.claim_messages import ROOT_STEP, data_root
+from concordat.primitives.errors import EndpointError, InputError, NotFoundError, VerificationError
+from concordat.protocol.claim_messages import ROOT_STEP, RefuteRoot
 from concordat.testing.claims import ClaimStage
 from concordat.testing.inference import small_case
 from concordat.zk.steps import Step, find_failing_step
 
 pytestmark = pytest.mark.chain
-SETUP = Path(eth_account.__file__).parent / "typed_transactions" / "blob_transactions" / "kzg_trusted_setup.txt"
 PAID, SLASHED = 3, 6
 SALT = bytes(32)
 
 
-@dataclass
-class Blobs:
-    """Blob transactions, signed and proven by the libraries of others."""
-
-    stage: ClaimStage
-    setup: object
-
-    def post(self, blob: bytes, data: bytes) -> int:
-        """Claim that a blob holds data; the gas, without the blob's."""
-        stage, account = self.stage, self.stage.accounts[2]
-        relation = stage.statement.relation
-        call = stage.court.post_blob(stage.order, head=stage.head, relation=relation, output=stage.output, data=data)
-        count = stage.endpoint.call("eth_getTransactionCount", to_hex(account.address), "latest")
-        commitment = ckzg.blob_to_kzg_commitment(blob, self.setup)
-        proof = ckzg.compute_blob_kzg_proof(blob, commitment, self.setup)
-        fees = [1, 10**11, 1_000_000]
-        payload: list[Any] = [stage.endpoint.chain_id, quantity(count), *fees, stage.court.address, 0, call, []]
-        payload += [10**11, [versioned_hash(commitment)]]
-        signature = account.sign(keccak256(b"\x03" + rlp.encode(payload)))
-        numbers = [signature[64] % 27, *(int.from_bytes(signature[i : i + 32], "big") for i in (0, 32))]
-        wrapped = b"\x03" + rlp.encode([payload + numbers, [blob], [commitment], [proof]])
-        name = stage.endpoint.call("eth_sendRawTransaction", to_hex(wrapped))
-        stage.endpoint.call("evm_mine")
-        receipt = stage.endpoint.call("eth_getTransactionReceipt", name)
-        assert quantity(receipt["status"]) == 1
-        return quantity(receipt["gasUsed"])
-
-    def refute(self, blob: bytes, words: bytes | None = None) -> int:
-        """Show a blob to the contract; the gas."""
-        stage, claim = self.stage, self.stage.claim()
-        words = words or blob_words(blob)
-        commitment = ckzg.blob_to_kzg_commitment(blob, self.setup)
-        point = challenge_point(claim.posted.blob, words)
-        proof, _ = ckzg.compute_kzg_proof(blob, point, self.setup)
-        stage.court.commit_find(stage.accounts[3], claim, ROOT_STEP, 0, SALT)
-        receipt = stage.court.refute_root(stage.accounts[3], stage.order, claim, words, commitment, proof, SALT)
-        return quantity(receipt["gasUsed"])
-
-
 @pytest.fixture(scope="module")
-def built() -> Iterator[Blobs]:
+def built() -> Iterator[ClaimStage]:
     with AnvilNode() as node:
-        yield Blobs(ClaimStage.build(node, small_case()), ckzg.load_trusted_setup(str(SETUP), 0))
+        yield ClaimStage.build(node, small_case())
 
 
 @pytest.fixture
-def blobs(built: Blobs) -> Iterator[Blobs]:
+def stage(built: ClaimStage) -> Iterator[ClaimStage]:
     """What a test did to the chain is undone."""
-    snapshot = built.stage.endpoint.call("evm_snapshot")
+    snapshot = built.endpoint.call("evm_snapshot")
     yield built
-    built.stage.endpoint.call("evm_revert", snapshot)
+    built.endpoint.call("evm_revert", snapshot)
 
 
-def refused(blobs: Blobs, name: str, blob: bytes, words: bytes | None = None) -> None:
+def post(stage: ClaimStage, data: bytes, sidecar: Sidecar | None = None) -> int:
+    """Claim that a blob holds data; the gas, without the blob's."""
+    relation, court = stage.statement.relation, stage.court
+    receipt = court.post_blob(
+        stage.accounts[2],
+        stage.order,
+        head=stage.head,
+        relation=relation,
+        output=stage.output,
+        data=data,
+        sidecar=sidecar,
+    )
+    assert quantity(receipt["blobGasUsed"]) == 131_072
+    return quantity(receipt["gasUsed"])
+
+
+def refute(stage: ClaimStage) -> int:
+    """Show the claim's blob, as it is read back, to the contract; the gas."""
+    claim = stage.claim()
+    stage.court.commit_find(stage.accounts[3], claim, ROOT_STEP, 0, SALT)
+    return quantity(stage.court.refute_root(stage.accounts[3], stage.order, claim, SALT)["gasUsed"])
+
+
+def refused(stage: ClaimStage, name: str, message: RefuteRoot) -> None:
+    stage.court.commit_find(stage.accounts[3], stage.claim(), ROOT_STEP, 0, SALT)
     with pytest.raises(Refusal) as refusal:
-        blobs.refute(blob, words)
-    assert blobs.stage.error(refusal.value) == name
+        TransactionSender(stage.endpoint).prepare(stage.accounts[3], stage.court.address, call_for(message)[1])
+    assert stage.error(refusal.value) == name
+
+
+def shown(stage: ClaimStage, blob: bytes, words: bytes) -> RefuteRoot:
+    """A refutation that shows other words than the blob's."""
+    posted = stage.claim().posted
+    proof = point_proof(blob, challenge_point(posted.blob, words))
+    return RefuteRoot(
+        order=stage.order, posted=posted, words=words, commitment=commitment_to(blob), proof=proof, salt=SALT
+    )
 
 
 def test_bytes_come_back_from_a_blob() -> None:
@@ -98,19 +92,17 @@ def test_bytes_come_back_from_a_blob() -> None:
         read_blob((1 << 250).to_bytes(32, "big") * 4096, 1)
 
 
-def test_claim_in_a_blob_is_cheap_withstands_everything_and_is_paid(blobs: Blobs) -> None:
-    stage = blobs.stage
-    blob = to_blob(stage.data)
-    assert blobs.post(blob, stage.data) < 125_000
-    claim = stage.claim()
-    assert claim.posted.blob == versioned_hash(ckzg.blob_to_kzg_commitment(blob, blobs.setup))
-    data = read_blob(blob, claim.posted.length)
-    assert find_failing_step(stage.statement, data) is None
-    assert stage.judged(claim, data, Step.BALANCE, 0) == "NoFraud"
-    refused(blobs, "NoFraud", blob)
+def test_claim_in_a_blob_is_cheap_withstands_everything_and_is_paid(stage: ClaimStage) -> None:
+    assert post(stage, stage.data) < 125_000
+    claim, blob = stage.claim(), to_blob(stage.data)
+    assert stage.court.blob(claim) == blob
+    assert stage.court.data(claim) == stage.data
+    assert find_failing_step(stage.statement, stage.court.data(claim)) is None
+    assert stage.judged(claim, stage.data, Step.BALANCE, 0) == "NoFraud"
+    refused(stage, "NoFraud", root_refutation(stage.order, claim.posted, blob, SALT))
     other = to_blob(stage.data + b"\1")
-    refused(blobs, "BadBlob", other)
-    refused(blobs, "BadBlob", blob, blob_words(other))
+    refused(stage, "BadBlob", root_refutation(stage.order, claim.posted, other, SALT))
+    refused(stage, "BadBlob", shown(stage, blob, blob_words(other)))
     stage.submit()
     stage.endpoint.call("evm_increaseTime", stage.order.window)
     stage.endpoint.call("evm_mine")
@@ -118,32 +110,81 @@ def test_claim_in_a_blob_is_cheap_withstands_everything_and_is_paid(blobs: Blobs
     assert stage.status() == PAID
 
 
-def test_blob_that_holds_something_else_than_its_claim_says_is_refuted(blobs: Blobs) -> None:
-    stage = blobs.stage
-    blob = to_blob(stage.data[:-1] + b"\0")
-    blobs.post(blob, stage.data)
-    assert data_root(read_blob(blob, len(stage.data))) != stage.claim().posted.root
-    assert blobs.refute(blob) < 6_000_000
+def test_blob_that_holds_something_else_than_its_claim_says_is_refuted(stage: ClaimStage) -> None:
+    post(stage, stage.data, Sidecar.of(to_blob(stage.data[:-1] + b"\0")))
+    with pytest.raises(VerificationError) as caught:
+        stage.court.data(stage.claim())
+    assert caught.value.code == "BlobMismatch"
+    assert refute(stage) < 6_000_000
     assert stage.status() == SLASHED
 
 
-def test_blob_that_carries_no_bytes_is_refuted(blobs: Blobs) -> None:
-    stage = blobs.stage
+def test_blob_that_carries_no_bytes_is_refuted(stage: ClaimStage) -> None:
     # one value changed, and every coefficient is some number below the group's order
     blob = bytearray(to_blob(stage.data))
     blob[31] ^= 1
-    blobs.post(bytes(blob), stage.data)
-    with pytest.raises(VerificationError):
-        read_blob(bytes(blob), len(stage.data))
-    blobs.refute(bytes(blob))
+    post(stage, stage.data, Sidecar.of(bytes(blob)))
+    with pytest.raises(VerificationError) as caught:
+        stage.court.data(stage.claim())
+    assert caught.value.code == "BlobMismatch"
+    refute(stage)
     assert stage.status() == SLASHED
 
 
-def test_lie_in_a_blob_is_refuted_by_its_step(blobs: Blobs) -> None:
-    stage = blobs.stage
-    lie = stage.data[:9] + bytes([stage.data[9] ^ 1]) + stage.data[10:]
-    blobs.post(to_blob(lie), lie)
+def test_lie_in_a_blob_is_refuted_by_its_step(stage: ClaimStage) -> None:
+    post(stage, stage.data[:9] + bytes([stage.data[9] ^ 1]) + stage.data[10:])
+    lie = stage.court.data(stage.claim())
     found = find_failing_step(stage.statement, lie)
     assert found is not None
     stage.refute(lie, *found)
     assert stage.status() == SLASHED
+
+
+def test_blob_that_the_node_does_not_have_is_missing(stage: ClaimStage) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        BlobArchive.of(stage.endpoint).blob(b"\1" * 32, 1)
+    assert caught.value.code == "BlobMissing"
+
+
+# -- chains with other rules -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def osaka() -> Iterator[AnvilNode]:
+    """A chain with the rules of December 2025."""
+    with AnvilNode(hardfork="osaka") as node:
+        yield node
+
+
+def test_blob_with_cell_proofs_is_mined_where_the_chain_wants_them(osaka: AnvilNode) -> None:
+    account, sidecar = osaka.development_accounts(1)[0], carry(osaka.endpoint, b"cells")
+    assert sidecar.cells
+    receipt = TransactionSender(osaka.endpoint).send(account, account.address, sidecar=sidecar)
+    found = BlobArchive.of(osaka.endpoint).blob(sidecar.versioned_hashes[0], quantity(receipt["blockNumber"]))
+    assert read_blob(found, 5) == b"cells"
+
+
+def test_blob_that_was_priced_too_low_is_replaced_at_twice_the_price(osaka: AnvilNode) -> None:
+    osaka.endpoint.call("evm_setAutomine", False)
+    account, sender = osaka.development_accounts(1)[0], TransactionSender(osaka.endpoint)
+    signed = sender.prepare(account, account.address, sidecar=carry(osaka.endpoint, b"dear"))
+    sender.broadcast(signed.raw)
+    dearer = sender.reprice(signed, account)
+    old, new = call_of(signed.raw).fees, call_of(dearer.raw).fees
+    assert (new.max_fee, new.tip, new.blob) >= (2 * old.max_fee, 2 * old.tip, 2 * old.blob)
+    sender.broadcast(dearer.raw)
+    osaka.endpoint.call("evm_mine")
+    receipt = sender.wait(dearer)
+    assert receipt["transactionHash"] == to_hex(dearer.hash)
+    assert quantity(receipt["blobGasUsed"]) == 131_072
+
+
+def test_chain_without_blobs_is_offered_none() -> None:
+    with AnvilNode(hardfork="shanghai") as node:
+        account = node.development_accounts(1)[0]
+        assert not takes_blobs(node.endpoint)
+        with pytest.raises(EndpointError) as caught:
+            TransactionSender(node.endpoint).prepare(
+                account, account.address, gas=50_000, sidecar=Sidecar.of(to_blob(b"none"))
+            )
+        assert caught.value.code == "NoBlobs"

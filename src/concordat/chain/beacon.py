@@ -50,7 +50,7 @@ class BeaconNode:
         If the URL is of another kind.
     """
 
-    def __init__(self, url: str, endpoint: Endpoint, *, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, endpoint: Endpoint, *, timeout: float = 10.0) -> None:
         try:
             base = httpx.URL(url)
         except httpx.InvalidURL:

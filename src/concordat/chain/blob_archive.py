@@ -65,26 +65,22 @@ class BlobArchive:
         Raises
         ------
         NotFoundError
-            ``BlobMissing`` if nobody has it.
-        EndpointError
-            If nobody has it who answered, and somebody did not.
+            ``BlobMissing`` if nobody who answers has it.
         ConfigurationError
             If what came back cannot be checked, because ``concordat[blobs]`` is not installed.
         """
-        failed: EndpointError | None = None
+        failed = ""
         for reader in self.readers:
             try:
                 candidates = reader.candidates(versioned, block)
             except EndpointError as error:
-                failed = error
+                failed = f" {error.message}"
                 continue
             for blob in candidates:
                 if _is_blob(blob, versioned):
                     return blob
-        if failed is not None:
-            raise failed
         raise NotFoundError(
-            "Nobody asked has that blob.",
+            f"Nobody asked has that blob.{failed}",
             code="BlobMissing",
             hint="Name a consensus node (the setting beacon); most keep blobs for 18 days only.",
         )

@@ -1,5 +1,7 @@
 """What a claim's transaction carries: its data, and the relation that was admitted. That needs nobody's good will.
 
+Data in a blob comes from whoever still keeps blobs (:mod:`concordat.chain.blob_archive`).
+
 A call is found in its transaction where it was made at the top, or inside the call of a contract account that passes it
 on as it is; anything else that can make a call is replayed by the endpoint (``debug_traceTransaction``).
 """
@@ -10,15 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from concordat.chain.answers import quantity
+from concordat.chain.blob_archive import BlobArchive
+from concordat.chain.blobs import read_blob
 from concordat.chain.contracts import contract
+from concordat.chain.pool import takes_blobs
 from concordat.chain.rpc import Endpoint
 from concordat.primitives.encoding import ZERO32, from_hex, to_hex
-from concordat.primitives.errors import EndpointError, InputError, NotFoundError
+from concordat.primitives.errors import EndpointError, InputError, NotFoundError, VerificationError
 from concordat.primitives.hashing import sha256
 from concordat.primitives.units import Address
 from concordat.protocol.claim_messages import Posted, data_root
 
-__all__ = ["ClaimSource", "admitted_relation", "claim_data_of"]
+__all__ = ["ClaimSource", "admitted_relation"]
 
 _WORD = 32
 _POSTED_WORDS = 13 + 19
@@ -37,41 +43,62 @@ class ClaimSource:
     """The chain."""
     court: Address
     """The court of proofs."""
+    blobs: BlobArchive
+    """Where blobs are read back from."""
+
+    @property
+    def takes_blobs(self) -> bool:
+        """Whether data can travel in blobs: the chain has them, and ``concordat[blobs]`` is installed."""
+        return takes_blobs(self.endpoint)
 
     def data(self, posted: Posted, transaction: bytes) -> bytes:
-        """Data of a claim: `claim_data_of`."""
-        return claim_data_of(self.endpoint, self.court, posted, transaction)
+        """Data of a claim.
+
+        Parameters
+        ----------
+        posted : Posted
+            As the event has it.
+        transaction : bytes
+            Hash of the transaction that posted it.
+
+        Raises
+        ------
+        NotFoundError
+            ``ClaimDataMissing`` or ``BlobMissing`` if it cannot be had.
+        VerificationError
+            ``BlobMismatch`` if it is to be in a blob, and the blob holds something else.
+        EndpointError
+            If the endpoint does not answer.
+        """
+        if posted.blob == ZERO32:
+            return _claim_data(self.endpoint, self.court, posted, transaction)
+        blob = self.blob(posted, transaction)
+        try:
+            data = read_blob(blob, posted.length)
+        except VerificationError:
+            data = b""
+        if len(data) != posted.length or data_root(data) != posted.root:
+            raise VerificationError("The blob of a claim does not hold what the claim says.", code="BlobMismatch")
+        return data
+
+    def blob(self, posted: Posted, transaction: bytes) -> bytes:
+        """The blob of a claim; errors as for :meth:`data`."""
+        receipt = self.endpoint.call("eth_getTransactionReceipt", to_hex(transaction))
+        if not isinstance(receipt, dict) or receipt.get("blockNumber") is None:
+            raise NotFoundError("The transaction of a claim is not there any more.", code="ClaimDataMissing")
+        return self.blobs.blob(posted.blob, quantity(receipt["blockNumber"]))
 
     def relation(self, digest: bytes, transaction: bytes) -> bytes:
         """A relation that was admitted: `admitted_relation`."""
         return admitted_relation(self.endpoint, self.court, digest, transaction)
 
 
-def claim_data_of(endpoint: Endpoint, court: Address, posted: Posted, transaction: bytes) -> bytes:
-    """The data of a claim.
-
-    Parameters
-    ----------
-    court : Address
-        Where it was posted.
-    posted : Posted
-        As the event has it.
-    transaction : bytes
-        Hash of the transaction that posted it.
-
-    Raises
-    ------
-    NotFoundError
-        ``ClaimDataMissing`` if it cannot be had.
-    EndpointError
-        If the endpoint does not answer.
-    """
-    if posted.blob == ZERO32:
-        selector = contract("ProofCourt").selector("postCalldata")
-        for arguments in _calls(endpoint, court, selector, transaction):
-            data = _argument(arguments, _POSTED_WORDS + 1)
-            if len(data) == posted.length and data_root(data) == posted.root:
-                return data
+def _claim_data(endpoint: Endpoint, court: Address, posted: Posted, transaction: bytes) -> bytes:
+    selector = contract("ProofCourt").selector("postCalldata")
+    for arguments in _calls(endpoint, court, selector, transaction):
+        data = _argument(arguments, _POSTED_WORDS + 1)
+        if len(data) == posted.length and data_root(data) == posted.root:
+            return data
     raise NotFoundError(
         "The data of a claim cannot be had from this endpoint.",
         code="ClaimDataMissing",
@@ -80,7 +107,7 @@ def claim_data_of(endpoint: Endpoint, court: Address, posted: Posted, transactio
 
 
 def admitted_relation(endpoint: Endpoint, court: Address, digest: bytes, transaction: bytes) -> bytes:
-    """The relation that a transaction had admitted; errors as for :func:`claim_data_of`."""
+    """The relation that a transaction had admitted; `NotFoundError` if it cannot be had."""
     for arguments in _calls(endpoint, court, contract("ProofCourt").selector("admit"), transaction):
         relation = _argument(arguments, 0)
         if sha256(relation) == digest:

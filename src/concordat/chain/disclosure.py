@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from concordat.chain.blobs import blob_words, challenge_point
+from concordat.chain.kzg import commitment_to, point_proof
 from concordat.primitives.units import Bytes32
-from concordat.protocol.claim_messages import CHUNK_BYTES, Disclosed, Posted, RefuteStep, RelationShape, data_chunks
+from concordat.protocol.claim_messages import (
+    CHUNK_BYTES,
+    Disclosed,
+    Posted,
+    RefuteRoot,
+    RefuteStep,
+    RelationShape,
+    data_chunks,
+)
 from concordat.protocol.order import Order
 from concordat.zk.relation import Relation
 from concordat.zk.statement import Statement
 from concordat.zk.steps import Layout, Step
 from concordat.zk.steps.layout import COUNTS_BYTES
 
-__all__ = ["disclose", "refutation", "shape_of", "step_spans"]
+__all__ = ["disclose", "refutation", "root_refutation", "shape_of", "step_spans"]
 
 
 def shape_of(relation: Relation) -> RelationShape:
@@ -84,6 +94,27 @@ def refutation(
         index=index,
         salt=Bytes32(salt),
         shape=shape_of(relation),
+    )
+
+
+def root_refutation(order: Order, posted: Posted, blob: bytes, salt: bytes) -> RefuteRoot:
+    """The message that shows that a claim's blob does not hold what the claim says.
+
+    Raises
+    ------
+    VerificationError
+        If the bytes are no blob.
+    ConfigurationError
+        If ``concordat[blobs]`` is not installed.
+    """
+    words = blob_words(blob)
+    return RefuteRoot(
+        order=order,
+        posted=posted,
+        words=words,
+        commitment=commitment_to(blob),
+        proof=point_proof(blob, challenge_point(posted.blob, words)),
+        salt=Bytes32(salt),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from concordat.chain.accounts import Relayed, Signer, payer
 from concordat.chain.answers import Refusal, hex_bytes, member, quantity
+from concordat.chain.blob_archive import BlobArchive
 from concordat.chain.claim_data import ClaimSource
 from concordat.chain.contracts import contract
 from concordat.chain.deployment import Deployment, read
@@ -20,8 +21,10 @@ from concordat.chain.envelope import SignedTransaction, call_of
 from concordat.chain.events import Cursor, EventFollower
 from concordat.chain.headers import block_header
 from concordat.chain.logs import block_times, fetch_logs
+from concordat.chain.pool import carry
 from concordat.chain.rpc import Endpoint
-from concordat.chain.transactions import TransactionSender
+from concordat.chain.sidecars import Sidecar
+from concordat.chain.transactions import TransactionSender, request_for
 from concordat.chain.translate import call_for, error_for, event_of, placed
 from concordat.chain.waiting import Patience
 from concordat.primitives.encoding import ZERO_ADDRESS, checksum_address, from_hex, to_hex
@@ -33,6 +36,7 @@ from concordat.primitives.errors import (
 )
 from concordat.primitives.signatures import permit_digest
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Timestamp
+from concordat.protocol.claim_messages import Carrier, PostClaim
 from concordat.protocol.events import Event
 from concordat.protocol.ledger import Balance, Placed, Receipt
 from concordat.protocol.messages import Deposit, Message
@@ -60,6 +64,8 @@ class EvmLedger:
         Accounts that messages can be sent from.
     patience : Patience, optional
         How long to wait for a transaction, and how deep.
+    beacon : str
+        URL of the consensus node from which old blobs are read; none if empty.
 
     Raises
     ------
@@ -74,6 +80,7 @@ class EvmLedger:
         signers: Iterable[Signer] = (),
         *,
         patience: Patience | None = None,
+        beacon: str = "",
     ) -> None:
         deployment.verify(endpoint)
         self.endpoint, self.deployment = endpoint, deployment
@@ -85,7 +92,7 @@ class EvmLedger:
         self._contracts["Replication"] = deployment.replication
         if deployment.validity != ZERO_ADDRESS:
             self._contracts["ProofCourt"] = deployment.validity
-        self.claims = ClaimSource(endpoint, deployment.validity)
+        self.claims = ClaimSource(endpoint, deployment.validity, BlobArchive.of(endpoint, beacon))
         self._names = {address: name for name, address in self._contracts.items()}
         self._lock = threading.Lock()
 
@@ -111,11 +118,12 @@ class EvmLedger:
         """
         signer = self._signer(sender)
         to, data = self._call(message, signer)
+        sidecar = self._sidecar(message)
         try:
-            raw_receipt = self.sender.send(signer, to, data)
+            raw_receipt = self.sender.send(signer, to, data, sidecar=sidecar)
         except Refusal as refusal:
             raise self._reverted(refusal) from refusal
-        return self._receipt(raw_receipt, to, data, sender)
+        return self._receipt(raw_receipt, request_for(sender, to, data, sidecar=sidecar))
 
     def prepare(self, message: Message, *, sender: Address) -> SignedTransaction:
         """Simulate, price, number and sign a message without sending it: for journals.
@@ -128,7 +136,7 @@ class EvmLedger:
         signer = self._signer(sender)
         to, data = self._call(message, signer)
         try:
-            return self.sender.prepare(signer, to, data)
+            return self.sender.prepare(signer, to, data, sidecar=self._sidecar(message))
         except Refusal as refusal:
             raise self._reverted(refusal) from refusal
 
@@ -157,7 +165,7 @@ class EvmLedger:
         call = call_of(raw)
         assert call.to is not None, "messages call contracts"
         raw_receipt = self.sender.deliver(signed, signer=self._signers.get(signed.sender), on_reprice=on_reprice)
-        return self._receipt(raw_receipt, call.to, call.data, signed.sender)
+        return self._receipt(raw_receipt, request_for(signed.sender, call.to, call.data, sidecar=call.sidecar))
 
     def stranded(self, raw: bytes) -> bool:
         """Whether the account still has a number free before that of these bytes: they cannot be mined then."""
@@ -173,7 +181,7 @@ class EvmLedger:
             If the contracts would refuse it.
         """
         to, data = self._call(message, self._signer(sender))
-        call = {"from": to_hex(sender), "to": to_hex(to), "data": to_hex(data)}
+        call = request_for(sender, to, data, sidecar=self._sidecar(message))
         try:
             return quantity(self.endpoint.call("eth_estimateGas", call, "pending"))
         except Refusal as refusal:
@@ -199,6 +207,12 @@ class EvmLedger:
         if name not in self._contracts:  # a market from before there were claims
             raise refusal("NotAdmitted")
         return self._contracts[name], data
+
+    def _sidecar(self, message: Message) -> Sidecar | None:
+        """What travels beside a message."""
+        if isinstance(message, PostClaim) and message.carrier is Carrier.BLOB:
+            return carry(self.endpoint, message.data)
+        return None
 
     def _drawing_header(self, order: Order) -> bytes:
         """Header of the block that draws an order's replicas; nothing where there is no such block yet."""
@@ -228,9 +242,9 @@ class EvmLedger:
 
     # -- what came of it ---------------------------------------------------------------------------------------------
 
-    def _receipt(self, receipt: Any, to: Address, data: bytes, sender: Address) -> Receipt:
+    def _receipt(self, receipt: Any, call: dict[str, Any]) -> Receipt:
         if quantity(member(receipt, "status")) != 1:
-            raise self._explain(receipt, to, data, sender)
+            raise self._explain(receipt, call)
         return Receipt(
             events=tuple(event for _, event in self._decoded(member(receipt, "logs"))),
             transaction=Bytes32(hex_bytes(member(receipt, "transactionHash"), length=32)),
@@ -238,9 +252,8 @@ class EvmLedger:
             gas_used=quantity(member(receipt, "gasUsed")),
         )
 
-    def _explain(self, receipt: Any, to: Address, data: bytes, sender: Address) -> Exception:
+    def _explain(self, receipt: Any, call: dict[str, Any]) -> Exception:
         """Why a mined transaction reverted: what the same call says on top of the block it is in."""
-        call = {"from": to_hex(sender), "to": to_hex(to), "data": to_hex(data)}
         try:
             self.endpoint.call("eth_call", call, receipt["blockNumber"])
         except Refusal as refusal:

@@ -8,11 +8,25 @@ from __future__ import annotations
 from typing import Any
 
 from concordat.chain.answers import Refusal, member, quantity
+from concordat.chain.blobs import to_blob
 from concordat.chain.envelope import Fees
+from concordat.chain.kzg import can_make_blobs
 from concordat.chain.rpc import Endpoint
+from concordat.chain.sidecars import Sidecar
 from concordat.primitives.errors import EndpointError, TransactionError
 
-__all__ = ["HISTORY", "already_there", "dearer", "fees_now", "not_yet", "refused_by_pool", "wants_cells", "within"]
+__all__ = [
+    "HISTORY",
+    "already_there",
+    "carry",
+    "dearer",
+    "fees_now",
+    "not_yet",
+    "refused_by_pool",
+    "takes_blobs",
+    "wants_cells",
+    "within",
+]
 
 HISTORY: tuple[str, list[Any]] = ("eth_feeHistory", ["0x4", "latest", [50]])
 """Request whose answer :func:`fees_now` reads."""
@@ -74,6 +88,24 @@ def wants_cells(endpoint: Endpoint) -> bool:
     current = rules.get("current") if isinstance(rules, dict) else None
     precompiles = current.get("precompiles") if isinstance(current, dict) else None
     return isinstance(precompiles, dict) and "P256VERIFY" in precompiles
+
+
+def takes_blobs(endpoint: Endpoint) -> bool:
+    """Whether blobs can be made here, and the chain names a price for them."""
+    if not can_make_blobs():
+        return False
+    try:
+        fees_now(endpoint.call(HISTORY[0], *HISTORY[1]), blobs=True)
+    except EndpointError as error:
+        if error.code != "NoBlobs":
+            raise
+        return False
+    return True
+
+
+def carry(endpoint: Endpoint, data: bytes) -> Sidecar:
+    """Some data in a blob, proven as the chain's pools want it; errors as for `Sidecar.of` and `to_blob`."""
+    return Sidecar.of(to_blob(data), cells=wants_cells(endpoint))
 
 
 def dearer(old: Fees, today: Fees) -> Fees:

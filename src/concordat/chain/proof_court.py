@@ -13,10 +13,13 @@ from typing import Any
 
 from concordat.chain.accounts import Signer
 from concordat.chain.answers import quantity
-from concordat.chain.claim_data import claim_data_of
+from concordat.chain.blob_archive import BlobArchive
+from concordat.chain.claim_data import ClaimSource
 from concordat.chain.contracts import contract
-from concordat.chain.disclosure import refutation, shape_of
+from concordat.chain.disclosure import refutation, root_refutation, shape_of
+from concordat.chain.pool import carry
 from concordat.chain.rpc import Endpoint
+from concordat.chain.sidecars import Sidecar
 from concordat.chain.transactions import TransactionSender
 from concordat.chain.translate import call_for, event_of
 from concordat.primitives.encoding import from_hex, to_hex
@@ -29,7 +32,6 @@ from concordat.protocol.claim_messages import (
     CommitProofFind,
     PostClaim,
     Posted,
-    RefuteRoot,
     claim_find_digest,
 )
 from concordat.protocol.messages import Message
@@ -54,11 +56,22 @@ class PostedClaim:
 
 
 class ProofCourt:
-    """One deployed court, through an endpoint."""
+    """One deployed court, through an endpoint.
 
-    def __init__(self, endpoint: Endpoint, address: Address) -> None:
+    Parameters
+    ----------
+    endpoint : Endpoint
+        The chain.
+    address : Address
+        The court of proofs.
+    beacon : str
+        URL of the consensus node from which old blobs are read; none if empty.
+    """
+
+    def __init__(self, endpoint: Endpoint, address: Address, *, beacon: str = "") -> None:
         self.endpoint, self.address = endpoint, address
         self._sender = TransactionSender(endpoint)
+        self._source = ClaimSource(endpoint, address, BlobArchive.of(endpoint, beacon))
 
     def admit(self, signer: Signer, relation: Relation) -> dict[str, Any]:
         """Show once that a relation fits a transaction; the receipt."""
@@ -70,9 +83,33 @@ class ProofCourt:
         """Post a claim with its data in call data; the receipt."""
         return self._send(signer, _claim(order, head, relation, output, data, Carrier.CALL_DATA))
 
-    def post_blob(self, order: Order, *, head: bytes, relation: Relation, output: bytes, data: bytes) -> bytes:
-        """Call data of a claim whose data is in the first blob of the same transaction (`concordat.chain.blobs`)."""
-        return call_for(_claim(order, head, relation, output, data, Carrier.BLOB))[1]
+    def post_blob(
+        self,
+        signer: Signer,
+        order: Order,
+        *,
+        head: bytes,
+        relation: Relation,
+        output: bytes,
+        data: bytes,
+        sidecar: Sidecar | None = None,
+    ) -> dict[str, Any]:
+        """Post a claim with its data in a blob; the receipt.
+
+        Parameters
+        ----------
+        sidecar : Sidecar, optional
+            What travels with the claim; otherwise a blob that holds the data.
+
+        Raises
+        ------
+        ConfigurationError
+            If ``concordat[blobs]`` is not installed.
+        EndpointError
+            ``NoBlobs`` if the chain takes none.
+        """
+        message = _claim(order, head, relation, output, data, Carrier.BLOB)
+        return self._send(signer, message, sidecar or carry(self.endpoint, data))
 
     def claims(self) -> Iterator[PostedClaim]:
         """All claims that were posted."""
@@ -84,8 +121,12 @@ class ProofCourt:
                 yield PostedClaim(order_id=event.order_id, posted=event.posted, transaction=transaction)
 
     def data(self, claim: PostedClaim) -> bytes:
-        """The data of a claim; errors as for `claim_data_of`."""
-        return claim_data_of(self.endpoint, self.address, claim.posted, claim.transaction)
+        """The data of a claim; errors as for `ClaimSource.data`."""
+        return self._source.data(claim.posted, claim.transaction)
+
+    def blob(self, claim: PostedClaim) -> bytes:
+        """The blob of a claim; errors as for `ClaimSource.data`."""
+        return self._source.blob(claim.posted, claim.transaction)
 
     def commit_find(self, signer: Signer, claim: PostedClaim, step: int, index: int, salt: bytes) -> None:
         """Fix a find, at least one block before it is shown; `ROOT_STEP` says that a blob is not what was claimed."""
@@ -113,33 +154,25 @@ class ProofCourt:
         return self._send(signer, refutation(order, claim.posted, statement, data, step, index, salt))
 
     def refute_root(
-        self,
-        signer: Signer,
-        order: Order,
-        claim: PostedClaim,
-        words: bytes,
-        commitment: bytes,
-        proof: bytes,
-        salt: bytes,
+        self, signer: Signer, order: Order, claim: PostedClaim, salt: bytes, *, blob: bytes | None = None
     ) -> dict[str, Any]:
         """Show that a claim's blob does not hold what the claim says; the receipt.
 
         Parameters
         ----------
-        words : bytes
-            The coefficients of the blob's polynomial, from `blob_words`.
-        commitment, proof : bytes
-            Of 48 bytes each, from any KZG library: the blob's commitment, and the proof of its value at
-            `challenge_point`.
-        """
-        posted = claim.posted
-        message = RefuteRoot(
-            order=order, posted=posted, words=words, commitment=commitment, proof=proof, salt=Bytes32(salt)
-        )
-        return self._send(signer, message)
+        blob : bytes, optional
+            The blob; otherwise it is read back.
 
-    def _send(self, signer: Signer, message: Message) -> dict[str, Any]:
-        receipt = self._sender.send(signer, self.address, call_for(message)[1])
+        Raises
+        ------
+        TransactionError
+            If the contract does not see it so.
+        """
+        blob = self.blob(claim) if blob is None else blob
+        return self._send(signer, root_refutation(order, claim.posted, blob, salt))
+
+    def _send(self, signer: Signer, message: Message, sidecar: Sidecar | None = None) -> dict[str, Any]:
+        receipt = self._sender.send(signer, self.address, call_for(message)[1], sidecar=sidecar)
         if quantity(receipt["status"]) != 1:
             raise TransactionError(f"{type(message).__name__} reverted.", code="Reverted")
         return receipt

@@ -35,7 +35,7 @@ from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import EndpointError, TransactionError
 from concordat.primitives.units import Address
 
-__all__ = ["TransactionSender"]
+__all__ = ["TransactionSender", "request_for"]
 
 SEND_ATTEMPTS = 8
 """How often `send` takes another nonce before it gives up."""
@@ -119,7 +119,7 @@ class TransactionSender:
             signer, to, data = signer.through(to, data, value)
             value = 0
         sender, mark = signer.address, self._nonces.mark(signer.address)
-        count, fees, limit = self._look(_request(sender, to, data, value, sidecar), gas)
+        count, fees, limit = self._look(request_for(sender, to, data, value=value, sidecar=sidecar), gas)
         doubtful = self._nonces.missing(sender, count)
         lost = doubtful is not None and not self._known(doubtful)
         nonce = self._nonces.take(sender, count, mark=mark, lost=lost)
@@ -317,7 +317,9 @@ class TransactionSender:
         raise AssertionError("the last attempt returns or raises")
 
 
-def _request(sender: Address, to: Address | None, data: bytes, value: int, sidecar: Sidecar | None) -> dict[str, Any]:
+def request_for(
+    sender: Address, to: Address | None, data: bytes, *, value: int = 0, sidecar: Sidecar | None = None
+) -> dict[str, Any]:
     """A call as endpoints simulate it."""
     call: dict[str, Any] = {"from": to_hex(sender), "data": to_hex(data), "value": hex(value)}
     if to is not None:
