@@ -43,10 +43,13 @@ interface Vm {
     function snapshotState() external returns (uint256 id);
     function revertToState(uint256 id) external returns (bool);
     function cool(address target) external;
+    function blobhashes(bytes32[] calldata hashes) external;
+    function mockCall(address callee, bytes calldata data, bytes calldata answer) external;
     function lastCallGas() external view returns (Gas memory);
     function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
     function toString(uint256 value) external pure returns (string memory);
+    function getCode(string calldata artifact) external view returns (bytes memory creation);
     function readFile(string calldata path) external view returns (string memory);
     function readFileBinary(string calldata path) external view returns (bytes memory);
     function parseJson(string calldata json, string calldata key) external pure returns (bytes memory);

@@ -136,12 +136,14 @@ contract ColumnSteps is IProofSteps {
         uint256 power = 1;
         K total = Cubics.ZERO;
         K whole = Cubics.ZERO;
+        // a shown row may be all zeros: whether its sum is known is not told by the sum
+        bool known = false;
         while (element < end) {
             uint256 column = element % f.width;
             uint256 count = f.width - column < end - element ? f.width - column : end - element;
             K part = whole;
-            if (count != f.width || K.unwrap(whole) == 0) part = _ladder(shown, base, column, column + count);
-            if (count == f.width) whole = part;
+            if (count != f.width || !known) part = _ladder(shown, base, column, column + count);
+            if (count == f.width) (whole, known) = (part, true);
             total = total + rows[element / f.width] * Cubics.scale(part, power);
             power = mulmod(power, count == f.width ? step : Cubics.basePower(base, count), Cubics.P);
             element += count;

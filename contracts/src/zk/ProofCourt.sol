@@ -30,6 +30,10 @@ contract ProofCourt is IProofCourt, IEvidence, IClaims, OrderDomain {
     uint256 private constant EVALUATION_GAS = 12_000_000;
     /// @dev Longest loops that other steps run.
     uint256 private constant MAX_LOOP = 4096;
+    /// @dev Most queries of one commitment: sorting their positions takes a number of steps that is quadratic in them.
+    uint256 private constant MAX_QUERIES = 256;
+    /// @dev Most random symbols in a row of the weights, which is what may make the hub long.
+    uint256 private constant MAX_TAIL = 1 << 17;
     uint256 private constant ROOT_STEP = 255;
 
     IMarket private immutable MARKET;
@@ -150,7 +154,9 @@ contract ProofCourt is IProofCourt, IEvidence, IClaims, OrderDomain {
         if (!opens || claimed.publics.length != shape.publicCount) revert WrongModel();
         Sizes memory z = this.sizes(claimed.parameters, shape);
         if (1 << z.logWidth > MAX_LOOP || 1 << z.hubLogWidth > MAX_LOOP) revert TooLarge();
-        if (z.inputQueries > MAX_LOOP || z.grinding > 64) revert TooLarge();
+        if (z.queries > MAX_QUERIES || z.hubQueries > MAX_QUERIES) revert TooLarge();
+        if (z.weightQueries > MAX_QUERIES || z.inputQueries > MAX_QUERIES) revert TooLarge();
+        if (z.weightTail > MAX_TAIL || z.weightTail >> z.hubLogWidth > MAX_LOOP) revert TooLarge();
     }
 
     /// @notice Parameters of a proof, if they are worth enough bits.

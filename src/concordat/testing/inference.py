@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -15,9 +16,10 @@ from concordat.primitives.hashing import sha256
 from concordat.testing.graphs import random_input
 from concordat.testing.small import small_graph
 from concordat.zk.circuit import Circuit, Disclosure, compile_graph
-from concordat.zk.parameters import choose
+from concordat.zk.parameters import Parameters, choose
 from concordat.zk.prover.commit import CommittedInput, CommittedWeights, commit_input, commit_weights
 from concordat.zk.prover.prove import Witness, prove
+from concordat.zk.relation import Relation
 from concordat.zk.statement import Statement
 
 __all__ = ["ProvenCase", "prove_inference", "small_case"]
@@ -58,13 +60,30 @@ class ProvenCase:
         return replace(self.statement, **fields)
 
 
-def prove_inference(graph: Graph, *, seed: int = 1, batch: int = 1, disclosure: Disclosure | None = None) -> ProvenCase:
-    """Compile, commit and execute a graph on random inputs."""
+def prove_inference(
+    graph: Graph,
+    *,
+    seed: int = 1,
+    batch: int = 1,
+    disclosure: Disclosure | None = None,
+    parameters: Callable[[Relation], Parameters] | None = None,
+    inputs: Sequence[bytes] = (),
+) -> ProvenCase:
+    """Compile, commit and execute a graph on some or random inputs.
+
+    Parameters
+    ----------
+    parameters : callable, optional
+        Makes them of the relation; for 32 proofs if nothing else is asked.
+    inputs : sequence of bytes
+        Packed words, one for each inference of the batch; random ones if left out.
+    """
     circuit = compile_graph(graph, batch=batch, disclosure=disclosure)
-    done = [run(graph, random_input(graph, seed + i)) for i in range(batch)]
-    parameters = choose(circuit.relation, proofs=32)
-    weights = commit_weights(circuit.relation, parameters, circuit.weights, sha256(b"weights%d" % seed))
-    taken = commit_input(parameters, circuit.inputs(done), sha256(b"input%d" % seed))
+    words = inputs or [random_input(graph, seed + i) for i in range(batch)]
+    done = [run(graph, one) for one in words]
+    sizes = choose(circuit.relation, proofs=32) if parameters is None else parameters(circuit.relation)
+    weights = commit_weights(circuit.relation, sizes, circuit.weights, sha256(b"weights%d" % seed))
+    taken = commit_input(sizes, circuit.inputs(done), sha256(b"input%d" % seed))
     statement = Statement(
         chain_id=31337,
         contract=b"\x11" * 20,
@@ -72,7 +91,7 @@ def prove_inference(graph: Graph, *, seed: int = 1, batch: int = 1, disclosure: 
         model=b"\x33" * 32,
         version=1,
         relation=circuit.relation,
-        parameters=parameters,
+        parameters=sizes,
         weights=weights.commitment,
         input=taken.commitment,
         publics=circuit.publics(done),
