@@ -7,11 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from concordat.chain.answers import Refusal
+from concordat.chain.answers import Refusal, quantity
 from concordat.chain.anvil import AnvilNode
-from concordat.primitives.encoding import ZERO32
+from concordat.chain.claim_data import admitted_relation
+from concordat.chain.contracts import contract
+from concordat.chain.disclosure import shape_of
+from concordat.chain.transactions import TransactionSender
+from concordat.primitives.encoding import ZERO32, from_hex
 from concordat.primitives.hashing import keccak256
-from concordat.primitives.units import Bytes32
+from concordat.primitives.units import Address, Bytes32
+from concordat.protocol.claim_messages import Posted
+from concordat.protocol.order import Domain, order_id
 from concordat.testing.claims import ClaimStage
 from concordat.testing.inference import small_case
 from concordat.zk.steps import Layout, Step, find_failing_step, rewrite, steps
@@ -172,3 +178,37 @@ def test_pieces_of_other_data_and_other_claims_open_nothing(stage: ClaimStage) -
     assert stage.judged(claim, lie, Step.JOINT, 0) == "BadOpening"
     other = replace(claim, posted=replace(claim.posted, root=ZERO32))
     assert stage.judged(other, lie, Step.JOINT, 0) == "NoClaim"
+
+
+MASKED = bytes.fromhex(
+    "6031600c60003960316000f3"  # install what follows
+    "60005b803611156015578035198152602001600256"  # invert every word of the call data
+    "5b6000600060203603602060006000515af1602f5760006000fd5b00"  # the first of them says whom to call with the rest
+)
+"""A contract that makes its calls up: no transaction has them in plain."""
+
+
+def test_attack_claim_made_by_a_contract_is_read_all_the_same(stage: ClaimStage) -> None:
+    owner, endpoint = stage.accounts[2], stage.endpoint
+    sender = TransactionSender(endpoint)
+    masked = Address(from_hex(sender.send(owner, None, MASKED)["contractAddress"]))
+
+    def call(name: str, function: str, *arguments: object) -> bytes:
+        data = stage.at[name].rjust(32, b"\0") + contract(name).call(function, *arguments)
+        inverted = bytes(0xFF ^ byte for byte in data)
+        receipt = sender.send(owner, masked, inverted)
+        assert quantity(receipt["status"]) == 1
+        return from_hex(receipt["transactionHash"])
+
+    order = replace(stage.order, provider=masked, salt=Bytes32(keccak256(b"masked")))
+    name = order_id(order, Domain(chain_id=endpoint.chain_id, market=stage.at["Market"]))
+    call("DevToken", "mint", masked, order.bond)
+    call("DevToken", "approve", stage.at["Vault"], order.bond)
+    call("Vault", "deposit", order.bond)
+    call("Market", "accept", order, 1, stage.accounts[1].sign(name))
+    relation = stage.statement.relation
+    admitted = call("ProofCourt", "admit", relation.encode())
+    assert admitted_relation(endpoint, stage.at["ProofCourt"], relation.digest, admitted) == relation.encode()
+    posted = Posted(output=stage.output, head=stage.head, relation=Bytes32(relation.digest))
+    call("ProofCourt", "postCalldata", order, shape_of(relation), posted, stage.data)
+    assert stage.court.data(stage.claim()) == stage.data

@@ -51,6 +51,9 @@ def node() -> None:
 @click.option("--bond-limit", default="1000", show_default=True, help="Provider: most dollars at risk in an order.")
 @click.option("--delivery", default=60, show_default=True, help="Provider: seconds in which it promises to deliver.")
 @click.option("--energy", default=0, help="Provider: microjoules that an execution takes, as measured [not said].")
+@click.option(
+    "--claims", is_flag=True, help="Provider: claim proofs of hidden models, instead of sending them whole."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where its HTTP door listens.")
 @click.option("--port", default=0, help="Port of its HTTP door: health, metrics, a provider's offers [a free one].")
 @click.option(
@@ -70,6 +73,7 @@ def run(
     bond_limit: str,
     delivery: int,
     energy: int,
+    claims: bool,
     host: str,
     port: int,
     announce: str,
@@ -90,7 +94,13 @@ def run(
     outbox = Outbox(ledger, journal, signer.address)
     watched = WatchedNode(role, name, ledger, journal, signer.address, stake=usd(min_stake))
     place = roles.Place(ledger, keyring, home, name, journal, outbox, lambda: connect(settings))
-    terms = Terms(price=usd(price), bond_limit=usd(bond_limit), delivery=seconds(delivery), energy=max(energy, 0))
+    terms = Terms(
+        price=usd(price),
+        bond_limit=usd(bond_limit),
+        delivery=seconds(delivery),
+        energy=max(energy, 0),
+        claims=claims,
+    )
     url: str | None = None
     close: Callable[[], None] = _nothing
     steppers: dict[str, Stepper]
