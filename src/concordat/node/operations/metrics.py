@@ -174,7 +174,7 @@ class _Gauges(Collector):
         challenges: dict[str, int] = dict.fromkeys(_CHALLENGES.values(), 0)
         for (kind, stage), number in sorted(store.items.items()):
             items.add_metric([kind, stage], number)
-            if kind == "delivery" and stage in _CHALLENGES:
+            if kind in ("delivery", "posted") and stage in _CHALLENGES:
                 challenges[_CHALLENGES[stage]] += number
         yield items
         outcome = GaugeMetricFamily("concordat_challenges", "Challenges of this node by state.", labels=["state"])
