@@ -83,7 +83,7 @@ class EvmLedger:
         beacon: str = "",
     ) -> None:
         deployment.verify(endpoint)
-        self.endpoint, self.deployment = endpoint, deployment
+        self.endpoint, self.deployment, self.beacon = endpoint, deployment, beacon
         self.domain, self.parameters = deployment.domain, deployment.parameters
         self.vault, self.token_domain = deployment.vault, deployment.token_domain
         self.sender = TransactionSender(endpoint, patience=patience)

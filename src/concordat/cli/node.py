@@ -51,9 +51,8 @@ def node() -> None:
 @click.option("--bond-limit", default="1000", show_default=True, help="Provider: most dollars at risk in an order.")
 @click.option("--delivery", default=60, show_default=True, help="Provider: seconds in which it promises to deliver.")
 @click.option("--energy", default=0, help="Provider: microjoules that an execution takes, as measured [not said].")
-@click.option(
-    "--claims", is_flag=True, help="Provider: claim proofs of hidden models, instead of sending them whole."
-)
+@click.option("--claims", is_flag=True, help="Provider: claim proofs of hidden models, instead of sending them whole.")
+@click.option("--blobs", is_flag=True, help="Provider: put the data of claims into blobs where the chain takes them.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where its HTTP door listens.")
 @click.option("--port", default=0, help="Port of its HTTP door: health, metrics, a provider's offers [a free one].")
 @click.option(
@@ -74,6 +73,7 @@ def run(
     delivery: int,
     energy: int,
     claims: bool,
+    blobs: bool,
     host: str,
     port: int,
     announce: str,
@@ -100,6 +100,7 @@ def run(
         delivery=seconds(delivery),
         energy=max(energy, 0),
         claims=claims,
+        blobs=blobs,
     )
     url: str | None = None
     close: Callable[[], None] = _nothing

@@ -83,7 +83,8 @@ class Place:
         made = []
         for deployment in self.ledger.deployment.earlier:
             if deployment.served:
-                ledger = EvmLedger(self.ledger.endpoint, deployment, self.keyring.signers().values())
+                signers = self.keyring.signers().values()
+                ledger = EvmLedger(self.ledger.endpoint, deployment, signers, beacon=self.ledger.beacon)
                 journal = self.home.open_journal(journal_name(self.name, deployment.version))
                 outbox = Outbox(ledger, journal, self.outbox.sender)
                 made.append(replace(self, ledger=ledger, journal=journal, outbox=outbox, past=True))

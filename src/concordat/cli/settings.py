@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "CONCORDAT_LOG_STORE": "log_store",
     "CONCORDAT_CONTENT": "content",
     "CONCORDAT_DATA_KEY": "data_key",
+    "CONCORDAT_BEACON": "beacon",
     "CONCORDAT_LOG_FORMAT": "log_format",
 }
 """Environment variables that are read, and the setting each fills."""
@@ -59,6 +60,9 @@ class Settings:
     `fsspec` knows; the folder ``public`` of the home if empty. Credentials are the driver's own (``AWS_…``)."""
     data_key: str = ""
     """File with the key that wraps the keys of subjects, better on another disk; ``keys/owner.key`` if empty."""
+    beacon: str = field(default="", repr=False)
+    """URL of a consensus node of the chain (beacon API): who watches claims whose data is in blobs reads them there.
+    Anvil needs none."""
     log_format: str = "text"
     """How nodes log on stderr: ``text`` for people, ``json`` for one object a line."""
     json: bool = False
@@ -71,7 +75,7 @@ class Settings:
     @property
     def place(self) -> Home:
         """The home, with what keeps its journals, index and log."""
-        return Home(self.home, self.database, self.log_store, self.content, self.data_key)
+        return Home(self.home, self.database, self.log_store, self.content, self.data_key, self.beacon)
 
     def signer(self, name: str) -> Signer | None:
         """The account of a name in the environment, or behind an external signer; ``None`` if there is none."""

@@ -82,14 +82,14 @@ def evm_ledger(
     keyring = Keyring(home.keys, password=password, find=anywhere, development=development)
     if development:
         return DevelopmentChain(endpoint, deployment, keyring).ledger, keyring
-    ledger = EvmLedger(endpoint, deployment)
+    ledger = EvmLedger(endpoint, deployment, beacon=home.beacon)
     keyring.on_new = ledger.add
     return ledger, keyring
 
 
 def earlier_ledgers(ledger: EvmLedger, keyring: Keyring) -> list[EvmLedger]:
     """Ledgers of the earlier versions of a market, for the same accounts, newest first."""
-    made = [EvmLedger(ledger.endpoint, version) for version in ledger.deployment.earlier]
+    made = [EvmLedger(ledger.endpoint, version, beacon=ledger.beacon) for version in ledger.deployment.earlier]
     for signer in keyring.signers().values():
         for old in made:
             old.add(signer)

@@ -30,6 +30,8 @@ class Home:
     """URL of the content store that keeps public data; a folder of this one if empty."""
     data_key: str = ""
     """File with the owner's key, which wraps the keys of subjects; one of this folder if empty."""
+    beacon: str = field(default="", repr=False)
+    """URL of the consensus node from which blobs of claims are read; none if empty."""
 
     @property
     def deployment(self) -> Path:

@@ -49,6 +49,8 @@ class Terms:
     """Least time it wants between acceptance and delivery."""
     claims: bool = False
     """Show what hidden models say by claims that watchers can refute, instead of whole proofs."""
+    blobs: bool = False
+    """Put the data of claims into blobs where the chain takes them."""
     fund_first: bool = False
     """Accept before working (two transactions more certain, one more expensive)."""
     delivery: Seconds = Seconds(60)

@@ -2,15 +2,18 @@
 
 A claim is posted with all its data once the order is accepted, and the result is delivered right behind it. After the
 order's window, counted from the claim, the provider collects. Nothing is claimed that does not pass every step here.
+The data travels in a blob if the provider prefers that and the chain takes it, otherwise in the call.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from concordat.chain.answers import Refusal
 from concordat.chain.disclosure import shape_of
 from concordat.client.offer import Offer
+from concordat.node.naysayer import ClaimedLedger
 from concordat.node.outbox import Outbox
 from concordat.node.proving import Proven, Shelf
 from concordat.node.recent import Recent
@@ -25,12 +28,14 @@ from concordat.primitives.errors import (
 )
 from concordat.primitives.units import Bytes32, Seconds
 from concordat.protocol.claim_events import ClaimPosted, RelationAdmitted
-from concordat.protocol.claim_messages import MAX_DATA_BYTES, AdmitRelation, PostClaim, Posted
+from concordat.protocol.claim_messages import MAX_DATA_BYTES, AdmitRelation, Carrier, PostClaim, Posted
 from concordat.protocol.ledger import Ledger, Placed
+from concordat.protocol.messages import Message
 from concordat.protocol.order import Domain, Order, order_id
 from concordat.protocol.refusals import refusal
 from concordat.storage.journal import Journal
 from concordat.zk.hidden import EVIDENCE_HEAD, HiddenModel
+from concordat.zk.parameters import Parameters
 from concordat.zk.relation import Relation
 from concordat.zk.steps import claim_data, find_failing_step
 
@@ -38,8 +43,12 @@ __all__ = ["SHORTEST_WINDOW", "Claimant", "claim_message", "claim_of", "too_heav
 
 SHORTEST_WINDOW = Seconds(300)
 """A client whose window is shorter gives nobody the time to look at a claim: he gets the proof itself."""
+LONGEST_BLOB_WINDOW = Seconds(14 * 86400)
+"""Consensus nodes keep blobs for 18 days; watchers need them for the window, and the order is delivered some time."""
 CLAIMS = 8
 """Claims kept at hand."""
+_MOST_QUERIES, _MOST_LOOP, _MOST_TAIL = 256, 4096, 1 << 17
+"""Sizes that the court takes."""
 _HEAVY = ("gas", "size", "oversized", "too large")
 """Words with which endpoints refuse what fits no transaction or block."""
 
@@ -73,6 +82,15 @@ def too_heavy(error: ConcordatError) -> bool:
     return isinstance(error, ProtocolError) and error.code == "EvidenceRejected"
 
 
+def _judgeable(parameters: Parameters) -> bool:
+    """Whether the court takes proofs of these sizes, before an order is accepted for it: ``ProofCourt._checkSizes``."""
+    p = parameters
+    queries = max(p.queries, p.hub_queries, p.weight_queries, p.input_queries)
+    width = max(p.log_width, p.hub_log_width)
+    tail = p.weight_tail <= _MOST_TAIL and p.weight_tail >> p.hub_log_width <= _MOST_LOOP
+    return queries <= _MOST_QUERIES and 1 << width <= _MOST_LOOP and tail
+
+
 class Claimant:
     """One provider's claims.
 
@@ -84,13 +102,22 @@ class Claimant:
         Its hidden models; without one nothing is claimed.
     claims : bool
         Whether it claims whatever it can; otherwise only what is too heavy to be proven.
+    blobs : bool
+        Whether it puts the data of claims into blobs where it can.
     """
 
     def __init__(
-        self, ledger: Ledger, journal: Journal, outbox: Outbox, shelf: Shelf | None, *, claims: bool = False
+        self,
+        ledger: Ledger,
+        journal: Journal,
+        outbox: Outbox,
+        shelf: Shelf | None,
+        *,
+        claims: bool = False,
+        blobs: bool = False,
     ) -> None:
         self._ledger, self._journal, self._outbox = ledger, journal, outbox
-        self._shelf, self._always = shelf, claims
+        self._shelf, self._always, self._blobs = shelf, claims, blobs
         self._inadmissible: dict[str, str] = {}  # relation: the code with which the court refused it
         self._claims: Recent[bytes, PostClaim] = Recent(CLAIMS)
 
@@ -109,7 +136,9 @@ class Claimant:
             return None
         try:
             claim = self._claims.get(order_id(offer.order, self._ledger.domain), lambda: self.claim(offer))
-            self._check(offer.order, self._shelf.model(offer.order.model).hidden.relation)
+            self._check(offer.order, self._shelf.model(offer.order.model).hidden)
+            if "whole" in body:
+                raise refusal(body["whole"])
         except (ProtocolError, VerificationError) as error:
             if not heavy:
                 return None
@@ -118,7 +147,30 @@ class Claimant:
                 code="ProofTooHeavy",
                 hint="Order with a longer window, or on another chain.",
             ) from error
-        return claim
+        return replace(claim, carrier=self._carrier(offer.order))
+
+    def _carrier(self, order: Order) -> Carrier:
+        """How the data of a claim about an order travels."""
+        ledger = self._ledger
+        if self._blobs and order.window <= LONGEST_BLOB_WINDOW and isinstance(ledger, ClaimedLedger):
+            return Carrier.BLOB if ledger.claims.takes_blobs else Carrier.CALL_DATA
+        return Carrier.CALL_DATA
+
+    def shuns(self, error: ConcordatError, message: Message) -> bool:
+        """Whether the chain's pool refused a blob; no more are sent then, until the node starts again."""
+        blob = isinstance(message, PostClaim) and message.carrier is Carrier.BLOB
+        if not blob or not isinstance(error, TransactionError) or error.code != "Refused":
+            return False
+        self._blobs = False
+        return True
+
+    def renounces(self, error: ProtocolError, message: Message, key: str) -> bool:
+        """Whether the court refused a claim for good; its order is to be proven in full then, from now on."""
+        item = self._journal.item("offer", key)
+        if not isinstance(message, PostClaim) or item is None or "whole" in item[1]:
+            return False
+        self._journal.set_item("offer", key, item[0], {**item[1], "whole": error.code})
+        return True
 
     def blames(self, error: ConcordatError, key: str) -> bool:
         """Whether a proof was refused for its weight; its order is to be claimed then, from now on."""
@@ -142,20 +194,22 @@ class Claimant:
         proven = self._shelf.prove(offer, self._ledger.domain)
         return claim_of(self._shelf.model(offer.order.model).hidden, offer.order, proven, self._ledger.domain)
 
-    def _check(self, order: Order, relation: Relation) -> None:
+    def _check(self, order: Order, hidden: HiddenModel) -> None:
         """Return if claims of answers to an order can be judged; has the relation admitted if nobody did."""
         if order.window < SHORTEST_WINDOW:
             raise OrderError(
                 f"Its window of {order.window} s leaves nobody the time to look at a claim.", code="WindowTooShort"
             )
-        key = to_hex(relation.digest)
+        if not _judgeable(hidden.parameters):
+            raise refusal("TooLarge")
+        key = to_hex(hidden.relation.digest)
         item = self._journal.item("relation", key)
         if item is not None and item[0] == "admitted":
             return
         if key in self._inadmissible:
             raise refusal(self._inadmissible[key])
         try:
-            self._outbox.send(f"admit:{key[2:]}", AdmitRelation(relation=relation.encode()), again=True)
+            self._outbox.send(f"admit:{key[2:]}", AdmitRelation(relation=hidden.relation.encode()), again=True)
         except (ProtocolError, EndpointError, TransactionError) as error:
             if not isinstance(error, ProtocolError) and not too_heavy(error):
                 raise

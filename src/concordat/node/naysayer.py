@@ -2,7 +2,8 @@
 
 A challenger has one. A claim goes through ``seen → honest`` or ``seen → wrong → shown | lost``, or is ``over`` because
 its order has ended. Everything that is read lies on the chain: the order in its acceptance, the relation in the
-transaction that had it admitted, the proof in the one that posted the claim. Where nobody claims, nothing is done.
+transaction that had it admitted, the proof in the one that posted the claim, or in a blob beside it. A blob that holds
+something else than its claim says is shown to the court. Where nobody claims, nothing is done.
 """
 
 from __future__ import annotations
@@ -12,17 +13,24 @@ import secrets
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
-from concordat.chain.disclosure import refutation
+from concordat.chain.disclosure import refutation, root_refutation
 from concordat.node.outbox import Outbox
 from concordat.node.recent import Recent
 from concordat.node.turns import Turns
 from concordat.primitives.encoding import from_hex, to_hex
 from concordat.primitives.errors import NotFoundError, ProtocolError, VerificationError
 from concordat.primitives.hashing import keccak256
-from concordat.primitives.units import Bytes32, OrderId
+from concordat.primitives.units import OrderId
 from concordat.primitives.wire import from_wire, to_wire
 from concordat.protocol.claim_events import ClaimPosted, RelationAdmitted
-from concordat.protocol.claim_messages import CommitProofFind, Posted, claim_find_digest
+from concordat.protocol.claim_messages import (
+    ROOT_STEP,
+    CommitProofFind,
+    Posted,
+    RefuteRoot,
+    RefuteStep,
+    claim_find_digest,
+)
 from concordat.protocol.events import Cancelled, Expired, Paid, Slashed
 from concordat.protocol.ledger import Ledger, Placed
 from concordat.protocol.order import Order, OrderStatus
@@ -47,8 +55,17 @@ OPEN = (OrderStatus.FUNDED, OrderStatus.DELIVERED)
 class ClaimReader(Protocol):
     """Reads what was posted."""
 
+    @property
+    def takes_blobs(self) -> bool:
+        """Whether data can travel in blobs."""
+        ...
+
     def data(self, posted: Posted, transaction: bytes) -> bytes:
-        """Data of a claim; `NotFoundError` if it cannot be had."""
+        """Data of a claim; `NotFoundError` if it cannot be had, ``BlobMismatch`` if its blob holds something else."""
+        ...
+
+    def blob(self, posted: Posted, transaction: bytes) -> bytes:
+        """The blob of a claim; `NotFoundError` if it cannot be had."""
         ...
 
     def relation(self, digest: bytes, transaction: bytes) -> bytes:
@@ -141,16 +158,15 @@ class Naysayer:
             return self._wait(key, stage, now)
         order, posted = from_wire(Order, item[1]["order"]), from_wire(Posted, body["posted"])
         try:
-            data = self._read(posted, from_hex(body["transaction"]))
-            statement = self._statement(key, order, name, posted)
+            if stage == "seen":
+                return self._judge(key, body, order, name, posted)
+            message = self._message(key, body, order, name, posted)
         except NotFoundError as error:
             _log.error("%s: %s", key, error.message)
             return self._wait(key, stage, now)
         except VerificationError as error:
             return self._give_up(key, body, error.code)
-        if stage == "seen":
-            return self._judge(key, body, statement, data)
-        return self._refute(key, body, order, posted, statement, data, now)
+        return self._refute(key, body, name, message, now)
 
     def _wait(self, key: str, stage: str, now: int) -> int:
         self._journal.set_item("posted", key, stage, due=now + LOOK_AGAIN)
@@ -162,8 +178,8 @@ class Naysayer:
         self._journal.set_item("posted", key, "lost", {**body, "reason": code})
         return 1
 
-    def _read(self, posted: Posted, transaction: bytes) -> bytes:
-        reader = self._reader()
+    def _read(self, posted: Posted, body: dict[str, Any]) -> bytes:
+        reader, transaction = self._reader(), from_hex(body["transaction"])
         return self._data.get(posted.root + posted.blob, lambda: reader.data(posted, transaction))
 
     def _reader(self) -> ClaimReader:
@@ -182,26 +198,45 @@ class Naysayer:
 
         return self._statements.get(key.encode(), read)
 
-    def _judge(self, key: str, body: dict[str, Any], statement: Statement, data: bytes) -> int:
-        found = find_failing_step(statement, data)
+    def _judge(self, key: str, body: dict[str, Any], order: Order, name: OrderId, posted: Posted) -> int:
+        found = self._failing(key, body, order, name, posted)
         if found is None:
             self._journal.set_item("posted", key, "honest")
         else:
-            self._journal.set_item("posted", key, "wrong", {**body, "step": int(found[0]), "index": found[1]})
+            self._journal.set_item("posted", key, "wrong", {**body, "step": found[0], "index": found[1]})
         return 1
+
+    def _failing(
+        self, key: str, body: dict[str, Any], order: Order, name: OrderId, posted: Posted
+    ) -> tuple[int, int] | None:
+        """The step that fails, and which of its kind."""
+        try:
+            data = self._read(posted, body)
+        except VerificationError as error:
+            if error.code != "BlobMismatch":
+                raise
+            return ROOT_STEP, 0
+        found = find_failing_step(self._statement(key, order, name, posted), data)
+        return (int(found[0]), found[1]) if found is not None else None
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
-    def _refute(
-        self, key: str, body: dict[str, Any], order: Order, posted: Posted, statement: Statement, data: bytes, now: int
-    ) -> int:
-        name, salt = OrderId(Bytes32(statement.order)), Bytes32(from_hex(body["salt"]))
-        step, index = Step(body["step"]), body["index"]
-        find = f"find:{key}:{int(step)}:{index}"
-        commitment = CommitProofFind(digest=claim_find_digest(name, int(step), index, self._outbox.sender, salt))
+    def _message(
+        self, key: str, body: dict[str, Any], order: Order, name: OrderId, posted: Posted
+    ) -> RefuteStep | RefuteRoot:
+        salt, step = from_hex(body["salt"]), body["step"]
+        if step == ROOT_STEP:
+            return root_refutation(order, posted, self._reader().blob(posted, from_hex(body["transaction"])), salt)
+        statement, data = self._statement(key, order, name, posted), self._read(posted, body)
+        return refutation(order, posted, statement, data, Step(step), body["index"], salt)
+
+    def _refute(self, key: str, body: dict[str, Any], name: OrderId, message: RefuteStep | RefuteRoot, now: int) -> int:
+        step, index = body["step"], body["index"]
+        find = f"find:{key}:{step}:{index}"
+        digest = claim_find_digest(name, step, index, self._outbox.sender, message.salt)
+        commitment = CommitProofFind(digest=digest)
         if self._outbox.send(find, commitment) is not None:
             return 1
-        message = refutation(order, posted, statement, data, step, index, salt)
         try:
             self._outbox.send(f"refute:{key}", message, again=True)
         except ProtocolError as error:

@@ -54,7 +54,7 @@ from concordat.primitives.errors import (
 from concordat.primitives.merkle import MerkleTree
 from concordat.primitives.units import Bytes32, ModelId, OrderId
 from concordat.primitives.wire import from_wire, to_wire
-from concordat.protocol.claim_messages import PostClaim
+from concordat.protocol.claim_messages import Carrier, PostClaim
 from concordat.protocol.events import Accepted, Cancelled, Delivered, Expired, Paid, Slashed
 from concordat.protocol.evidence import EvidenceKind, is_private, is_sealed, kinds_named
 from concordat.protocol.execution import Result, carried_output
@@ -132,7 +132,7 @@ class Provider(Reception):
         self._traces: Recent[bytes, tuple[bytes, MerkleTree]] = Recent(TRACES)
         self._respondent = Respondent(journal, outbox, self._offer, self._trace)
         self._supplier = Supplier(journal, outbox, self._offer, self._trace, public.commitment)
-        self._claimant = Claimant(ledger, journal, outbox, shelf, claims=terms.claims)
+        self._claimant = Claimant(ledger, journal, outbox, shelf, claims=terms.claims, blobs=terms.blobs)
         claimed_at = self._claimant.posted_at
         self._gatherer = Gatherer(ledger, journal, outbox, self._offer, self._plan, claimed_at, hurry=hurry)
 
@@ -347,7 +347,8 @@ class Provider(Reception):
         if status is OrderStatus.NONE:
             return int(self._accept(key, offer, body))
         output = claim.posted.output
-        if self._claimant.posted_at(key, output) is None and not self._try(f"claim:{key}", claim, key):
+        intent = f"blob:{key}" if claim.carrier is Carrier.BLOB else f"claim:{key}"
+        if self._claimant.posted_at(key, output) is None and not self._try(intent, claim, key):
             return 1
         message = Submit(order=offer.order, result=Result(trace_root=ZERO32, output=output))
         if self._try(f"submit:{key}", message, key):
@@ -387,9 +388,12 @@ class Provider(Reception):
         except ConcordatError as error:
             if _is_proof(message) and self._claimant.blames(error, key):
                 return False
+            if self._claimant.shuns(error, message):
+                return False
             if not isinstance(error, ProtocolError) or error.code in LATER:
                 raise
-            self._refuse(key, error.code, error.message)
+            if not self._claimant.renounces(error, message, key):
+                self._refuse(key, error.code, error.message)
             return False
         return True
 
