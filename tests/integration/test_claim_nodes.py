@@ -23,7 +23,7 @@ from concordat.primitives.encoding import ZERO32
 from concordat.primitives.errors import OrderError
 from concordat.primitives.units import Seconds, usd
 from concordat.protocol.claim_events import ClaimPosted, ClaimRefuted, RelationAdmitted
-from concordat.protocol.claim_messages import Posted
+from concordat.protocol.claim_messages import PostClaim, Posted
 from concordat.protocol.events import Slashed
 from concordat.protocol.evidence import EvidenceKind
 from concordat.protocol.order import OrderStatus
@@ -147,9 +147,12 @@ def test_order_with_a_short_window_gets_the_proof_itself(market: Any) -> None:
     assert not here.events(ClaimPosted, RelationAdmitted)
 
 
-def test_data_that_is_too_long_is_proven_in_full(market: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", ["MAX_DATA_BYTES", "_MOST_TAIL"])
+def test_proof_that_no_claim_can_be_about_is_sent_whole(
+    market: Any, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = market()
-    monkeypatch.setattr(claimant, "MAX_DATA_BYTES", 1000)
+    monkeypatch.setattr(claimant, limit, 1000)
     assert here.place().wait("settled").state.gathered == 1 << EvidenceKind.VALIDITY
     assert not here.events(ClaimPosted, RelationAdmitted)
 
@@ -163,20 +166,40 @@ def test_market_in_memory_takes_no_claims_and_gets_proofs(secret: SecretModel) -
 
 
 class Heavy(Provider):
-    """On a chain on which no whole proof fits a block."""
+    """On a chain that does not take one kind of message."""
 
     said: Exception = refusal("EvidenceRejected")
+
+    def refuses(self, message: Any) -> bool:
+        """No whole proof fits a block."""
+        return bool(getattr(message, "proof", b""))
 
     def __init__(self, *parts: Any, **more: Any) -> None:
         super().__init__(*parts, **more)
         send = self.outbox.send
 
         def sparing(key: str, message: Any, **how: Any) -> Any:
-            if getattr(message, "proof", b""):
+            if self.refuses(message):
                 raise self.said
             return send(key, message, **how)
 
         self.outbox.send = sparing  # type: ignore[method-assign]
+
+
+class Rejected(Heavy):
+    """Whose claims the court refuses although everything spoke for them."""
+
+    said = refusal("TooLarge")
+
+    def refuses(self, message: Any) -> bool:
+        """No claim is taken."""
+        return isinstance(message, PostClaim)
+
+
+def test_claim_that_the_court_refuses_is_proven_in_full_although_the_order_is_accepted(market: Any) -> None:
+    here = market(Rejected)
+    assert here.place().wait("settled").state.gathered == 1 << EvidenceKind.VALIDITY
+    assert not here.events(ClaimPosted)
 
 
 @pytest.mark.parametrize(
