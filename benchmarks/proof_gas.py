@@ -8,32 +8,32 @@ Seeds are fixed: two runs agree. A batch of 64 takes a minute to prove, one of 2
     python benchmarks/proof_gas.py            a table
     python benchmarks/proof_gas.py --json     one object
     python benchmarks/proof_gas.py --batches 1 16 64
+    python benchmarks/proof_gas.py --batches 1 --cases a b c e f g
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from _networks import CASES
 from concordat.chain.accounts import Account
 from concordat.chain.answers import quantity
 from concordat.chain.anvil import AnvilNode
 from concordat.chain.proofs import check_call, deploy_proof_verifier
 from concordat.chain.transactions import TransactionSender
-from concordat.graph.execute import run
 from concordat.graph.onnx import import_onnx
-from concordat.primitives.hashing import sha256
 from concordat.testing.credit import train_credit
-from concordat.zk.circuit import Disclosure, compile_graph
+from concordat.testing.inference import ProvenCase, prove_inference
+from concordat.zk.circuit import Disclosure
 from concordat.zk.onchain import choose_for_contract
 from concordat.zk.parameters import soundness
-from concordat.zk.prover.commit import commit_input, commit_weights
-from concordat.zk.prover.prove import Witness, prove
-from concordat.zk.statement import Statement
+from concordat.zk.steps import claim_data
 
 __all__ = ["EZKL_GAS", "main", "measure"]
 
@@ -42,31 +42,22 @@ EZKL_GAS = (538_144, 661_856)
 """Measured for one proof with the verifier contract that ezkl 23.0.5 generates: pairings, and a trusted set-up."""
 
 
-def proven(batch: int) -> tuple[Statement, bytes]:
-    """A statement about so many inferences, and its proof."""
+def loans(batch: int) -> ProvenCase:
+    """So many decisions about loans."""
     credit = train_credit("logistic")
     model = import_onnx(credit.onnx, calibration=credit.training)
     shown = Disclosure(kind="threshold", element=2, threshold=500_000)
-    circuit = compile_graph(model.graph, batch=batch, disclosure=shown)
-    parameters = choose_for_contract(circuit.relation)
     rows = [credit.held_out.iloc[i % len(credit.held_out)].to_dict() for i in range(batch)]
-    done = [run(model.graph, model.schema.encode_one(row)) for row in rows]
-    weights = commit_weights(circuit.relation, parameters, circuit.weights, sha256(b"weights"))
-    taken = commit_input(parameters, circuit.inputs(done), sha256(b"input"))
-    statement = Statement(
-        chain_id=31337,
-        contract=b"\x11" * 20,
-        order=b"\x22" * 32,
-        model=b"\x33" * 32,
-        version=1,
-        relation=circuit.relation,
-        parameters=parameters,
-        weights=weights.commitment,
-        input=taken.commitment,
-        publics=circuit.publics(done),
-    )
-    a, b = circuit.witness(done)
-    return statement, prove(statement, Witness(a=a, b=b), seed=sha256(b"proof"), weights=weights, taken=taken)
+    inputs = [model.schema.encode_one(row) for row in rows]
+    return prove_inference(model.graph, batch=batch, disclosure=shown, parameters=choose_for_contract, inputs=inputs)
+
+
+def measured_elsewhere(letter: str) -> ProvenCase:
+    """One inference of a case of `prove.py`."""
+    network = CASES[letter]()
+    model = import_onnx(network.onnx, calibration=network.rows, bits=network.bits)
+    inputs = [model.schema.pack(model.schema.encode(network.rows[:1]))]
+    return prove_inference(model.graph, parameters=choose_for_contract, inputs=inputs)
 
 
 def calldata(data: bytes) -> int:
@@ -74,13 +65,13 @@ def calldata(data: bytes) -> int:
     return sum(4 if byte == 0 else 16 for byte in data)
 
 
-def figures(node: AnvilNode, signer: Account, verifier: Any, batch: int) -> dict[str, Any]:
+def figures(node: AnvilNode, signer: Account, verifier: Any, case: ProvenCase) -> dict[str, Any]:
     """Gas of one proof, and of what."""
-    statement, proof = proven(batch)
-    data = check_call(statement, proof)
+    statement, proof = case.statement, case.prove()
+    data, batch = check_call(statement, proof), case.circuit.batch
     receipt = TransactionSender(node.endpoint).send(signer, verifier, data)
     if quantity(receipt["status"]) != 1:
-        raise SystemExit(f"The contract refuses the proof of {batch} inferences.")
+        raise SystemExit(f"The contract refuses a proof of {batch} inferences.")
     gas, relation = quantity(receipt["gasUsed"]), statement.relation.encode()
     price = calldata(data)
     return {
@@ -91,28 +82,32 @@ def figures(node: AnvilNode, signer: Account, verifier: Any, batch: int) -> dict
         "calldata_rest_gas": price - calldata(proof) - calldata(relation),
         "execution_gas": gas - price - 21_000,
         "proof_bytes": len(proof),
+        "claim_bytes": len(claim_data(statement, proof)),
         "relation_bytes": len(relation),
         "soundness_bits": soundness(statement.relation, statement.parameters)["total"],
     }
 
 
-def measure(batches: tuple[int, ...] = BATCHES) -> dict[str, Any]:
-    """Figures by the number of inferences in a proof."""
+def measure(batches: tuple[int, ...] = BATCHES, cases: Sequence[str] = ()) -> dict[str, Any]:
+    """Figures by the number of inferences in a proof, and by case."""
     with AnvilNode() as node:
         signer = node.development_accounts()[0]
         verifier = deploy_proof_verifier(node.endpoint, signer)
-        found = {str(batch): figures(node, signer, verifier, batch) for batch in batches}
-    return {"logistic": found, "ezkl_gas": EZKL_GAS}
+        found = {str(batch): figures(node, signer, verifier, loans(batch)) for batch in batches}
+        others = {letter: figures(node, signer, verifier, measured_elsewhere(letter)) for letter in cases}
+    return {"logistic": found, "cases": others, "ezkl_gas": EZKL_GAS}
 
 
 def table(found: dict[str, Any]) -> Table:
     """A line for each kind of gas, a column for each batch."""
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    drawn.add_column("inferences in a proof")
-    for batch in found["logistic"]:
-        drawn.add_column(batch, justify="right")
-    for key in next(iter(found["logistic"].values())):
-        drawn.add_row(key, *(f"{column[key]:,.0f}" for column in found["logistic"].values()))
+    columns = {f"{batch} in a proof": column for batch, column in found["logistic"].items()}
+    columns |= {f"case {letter}": column for letter, column in found["cases"].items()}
+    drawn.add_column("")
+    for name in columns:
+        drawn.add_column(name, justify="right")
+    for key in next(iter(columns.values())):
+        drawn.add_row(key, *(f"{column[key]:,.0f}" for column in columns.values()))
     drawn.add_row("ezkl 23.0.5, a proof", " to ".join(f"{gas:,}" for gas in found["ezkl_gas"]))
     return drawn
 
@@ -122,8 +117,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--batches", type=int, nargs="+", default=list(BATCHES), help="inferences in a proof")
+    parser.add_argument("--cases", choices=sorted(CASES), nargs="+", default=[], help="cases of prove.py as well")
     asked = parser.parse_args()
-    found = measure(tuple(asked.batches))
+    found = measure(tuple(asked.batches), asked.cases)
     if asked.json:
         print(json.dumps(found, indent=1))
     else:
