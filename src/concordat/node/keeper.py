@@ -172,7 +172,7 @@ class Keeper:
         return int(message is not None)
 
     def _collect(self, key: str, order: Order, body: dict[str, Any]) -> bool:
-        """Have a claim that stood for the window counted as evidence; false if there is none."""
+        """Have a claim that stood counted as evidence, if its provider has not; false if there is none."""
         message = Prove(
             order=order,
             kind=EvidenceKind.VALIDITY,
@@ -182,8 +182,8 @@ class Keeper:
         )
         try:
             self.outbox.send(f"prove:{key}", message, again=True)
-        except ProtocolError:
-            return False
+        except ProtocolError as error:
+            return error.code == "WrongStatus"
         return True
 
     @staticmethod
