@@ -4,6 +4,7 @@
 
 pub mod algebra;
 pub mod code;
+pub mod commitments;
 pub mod field;
 pub mod hash;
 #[cfg(target_arch = "x86_64")]
@@ -30,4 +31,4 @@ pub mod weights;
 pub mod wide;
 
 /// Counts changes of what both sides compute; twins of another number are not used.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;

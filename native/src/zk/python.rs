@@ -7,6 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::commitments::{verify_registration, verify_rotation};
 use super::matrix::{Matrix, pack};
 use super::prove::{Input, Job, commit_input, prove};
 use super::relation::{Malformed, Parameters, Relation};
@@ -179,6 +180,24 @@ impl ZkVerifier {
         let weights = weights.as_ref().map(|array| array.as_slice()).transpose()?;
         let verified = py.detach(|| verify(&self.relation, &self.digest, statement, weights, proof));
         Ok(verified.err().map(|refused| refused.0))
+    }
+
+    /// ``None`` for a good registration of the weights behind a root, else why it is not.
+    fn registration_refusal(
+        &self,
+        py: Python<'_>,
+        parameters: &[u8],
+        root: &[u8],
+        proof: &[u8],
+    ) -> Option<&'static str> {
+        let verified = py.detach(|| verify_registration(&self.relation, &self.digest, parameters, root, proof));
+        verified.err().map(|refused| refused.0)
+    }
+
+    /// ``None`` for a good rotation, whose statement begins its transcript, else why it is not.
+    fn rotation_refusal(&self, py: Python<'_>, statement: &[u8], proof: &[u8]) -> Option<&'static str> {
+        let verified = py.detach(|| verify_rotation(&self.relation, &self.digest, statement, proof));
+        verified.err().map(|refused| refused.0)
     }
 
     /// Numbers of the changed proofs that are accepted: proof `i` has its byte `positions[i]` combined with `masks[i]`.

@@ -8,7 +8,7 @@ const FIELD: f64 = 3.0 * 63.0;
 const MULTIPLICITY: f64 = 16.0;
 const PHASE: f64 = 102.4;
 /// Most queries of a commitment: more would only take time.
-const MOST_QUERIES: usize = 4096;
+pub const MOST_QUERIES: usize = 4096;
 const DIGEST: f64 = 108.0;
 
 /// Refuse parameters that are worth too little or make no sense.
@@ -32,6 +32,37 @@ pub fn check(relation: &Relation, p: &Parameters) -> Result<(), Refused> {
     if total(relation, p) >= REQUIRED { Ok(()) } else { Err(Refused("the parameters prove too few bits of soundness")) }
 }
 
+/// Refuse a rotation between two codes that is worth too little.
+pub fn check_rotation(relation: &Relation, old: &Parameters, new: &Parameters, queries: usize) -> Result<(), Refused> {
+    let log_domain = old.weight_log_domain.min(new.weight_log_domain);
+    let rate = rate(relation.weight_width() + old.weight_tail.max(new.weight_tail), log_domain);
+    let doubt = |p: &Parameters| closeness(p) * f64::from(p.weight_log_domain - log_domain).exp2();
+    let agreement = ((-johnson(rate)).exp2() + doubt(old) + doubt(new)).min(1.0);
+    let bits = [
+        registration(relation, old),
+        registration(relation, new),
+        FIELD - (relation.weight_rows.max(1) as f64).log2() - lists(rate),
+        queries as f64 * -agreement.log2(),
+        DIGEST,
+    ];
+    if sum(&bits) >= REQUIRED { Ok(()) } else { Err(Refused("the rotation proves too few bits of soundness")) }
+}
+
+/// Bits of a registration.
+fn registration(relation: &Relation, p: &Parameters) -> f64 {
+    let rate = rate(relation.weight_width() + p.weight_tail, p.weight_log_domain);
+    if closeness(p) > (1.0 - rate) / 2.0 {
+        return 0.0;
+    }
+    let tested = if p.weight_audits > 0 { PHASE } else { 0.0 };
+    tested.min(FIELD - f64::from(p.weight_log_domain) - ((relation.weight_rows + 1) as f64).log2())
+}
+
+/// Fraction of columns that a registration leaves in doubt.
+fn closeness(p: &Parameters) -> f64 {
+    if p.weight_audits > 0 { 1.0 - (-PHASE / p.weight_audits as f64).exp2() } else { 1.0 }
+}
+
 /// Rows of the hub that hold folded rows.
 fn hub_rows(relation: &Relation, p: &Parameters) -> usize {
     p.segments(relation).iter().sum::<usize>().div_ceil(1 << p.hub_log_width)
@@ -49,7 +80,6 @@ fn total(relation: &Relation, p: &Parameters) -> f64 {
         + relation.used_rows
         + relation.input_count;
     let keys = relation.tables.iter().map(|t| t.size()).sum::<usize>() + 2 * relation.lookup_rows;
-    let rate = |length: usize, log_domain: u32| length as f64 / (1u64 << log_domain) as f64;
     // the hidden scalars share the positions of the cells
     let witness = rate(relation.pads().max(1 << p.log_width) + p.queries, p.log_domain);
     let hub = rate((1 << p.hub_log_width) + p.hub_queries, p.hub_log_domain);
@@ -70,18 +100,25 @@ fn total(relation: &Relation, p: &Parameters) -> f64 {
     ];
     if p.weight_tail > 0 {
         let rate = rate(relation.weight_width() + p.weight_tail, p.weight_log_domain);
-        let close = if p.weight_audits > 0 { 1.0 - (-PHASE / p.weight_audits as f64).exp2() } else { 1.0 };
-        let tested = if p.weight_audits > 0 { PHASE } else { 0.0 };
-        let folded = FIELD - f64::from(p.weight_log_domain) - ((relation.weight_rows + 1) as f64).log2();
-        bits.push(if close > (1.0 - rate) / 2.0 { 0.0 } else { tested.min(folded) });
-        bits.push(p.weight_queries as f64 * -(rate + close).min(1.0).log2() + work);
+        bits.push(registration(relation, p));
+        bits.push(p.weight_queries as f64 * -(rate + closeness(p)).min(1.0).log2() + work);
     }
     if p.input_log_domain > 0 {
         let rate = rate(p.segments(relation)[3], p.input_log_domain);
         bits.push(FIELD - 2.0 * lists(rate) - f64::from(p.input_log_domain));
         bits.push(p.input_queries as f64 * johnson(rate) + work);
     }
+    sum(&bits)
+}
+
+/// Bits of the sum of errors.
+fn sum(bits: &[f64]) -> f64 {
     -bits.iter().map(|b| (-b).exp2()).sum::<f64>().log2()
+}
+
+/// Symbols of a message for one of its code word.
+fn rate(length: usize, log_domain: u32) -> f64 {
+    length as f64 / (1u64 << log_domain) as f64
 }
 
 /// Bits that one query is worth within the Johnson radius.

@@ -14,7 +14,7 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// What is absorbed; the numbers are those of `concordat.zk.challenges.Tag`.
+/// What is absorbed; the numbers are those of `concordat.zk.challenges.Tag`, and of registrations and rotations.
 #[derive(Clone, Copy)]
 #[allow(missing_docs)]
 pub enum Tag {
@@ -30,6 +30,12 @@ pub enum Tag {
     HubRound = 9,
     HubMask = 10,
     HubRow = 11,
+    Registration = 32,
+    RegistrationMask = 33,
+    RegistrationRow = 34,
+    Rotation = 40,
+    RotationMask = 41,
+    RotationTail = 42,
 }
 
 /// The state of one proof.

@@ -17,7 +17,7 @@ from concordat.zk.transcript import Transcript
 __all__ = ["PROTOCOL", "Batching", "KeyChallenges", "Tag", "exponents", "family_offsets", "geometric", "matmul_scales"]
 
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Counts changes of what both sides compute; compiled twins of another number are not used."""
 
 

@@ -26,9 +26,9 @@ from concordat.zk.parameters import Parameters, check
 from concordat.zk.prover import commit_input
 from concordat.zk.relation import Relation
 from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
-from concordat.zk.verification import verify
+from concordat.zk.verification import verify, verify_registration
 from concordat.zk.verifier.reader import ProofReader
-from concordat.zk.verifier.registration import Registration, verify_registration
+from concordat.zk.verifier.registration import Registration
 from concordat.zk.wellformed import check_relation
 
 __all__ = ["EVIDENCE_HEAD", "Answer", "Bounds", "HiddenModel", "claimed_statement", "input_hash", "read_evidence"]

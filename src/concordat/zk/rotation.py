@@ -75,7 +75,7 @@ class Rotation:
         """
         if (len(self.model), len(self.old.root), len(self.new.root)) != (32, 32, 32):
             raise VerificationError("A name in a rotation is not 32 bytes.", code="BadStatement")
-        if not (1 <= self.version < 1 << 32 and 0 < self.queries <= 1 << self.log_domain):
+        if not (1 <= self.version < 1 << 32 and 0 < self.queries <= 1 << min(self.log_domain, 32)):
             raise VerificationError("A number in a rotation is out of range.", code="BadStatement")
         return _STATEMENT.pack(
             self.model,

@@ -21,6 +21,8 @@ from concordat.zk.verifier.reader import ProofReader
 __all__ = ["Registration", "begin", "verify_registration"]
 
 _STATEMENT, _MASK, _ROW = 32, 33, 34
+_MOST_AUDITS = 4096
+"""Columns opened; more would only take a verifier's time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ def verify_registration(registration: Registration) -> None:
     check(relation, p)
     if not p.weight_tail:
         raise VerificationError("Public weights are not registered.", code="BadParameters")
+    if p.weight_audits > _MOST_AUDITS:
+        raise VerificationError("The registration opens too many columns.", code="BadParameters")
     reader = ProofReader(registration.proof)
     transcript = begin(relation, p, registration.commitment)
     mask_root = reader.take(32)
