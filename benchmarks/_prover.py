@@ -3,6 +3,7 @@
     python benchmarks/_prover.py commit FOLDER BATCH     compile, choose parameters, commit and save the weights
     python benchmarks/_prover.py prove FOLDER BATCH      open them again as a provider would, prove, verify
     python benchmarks/_prover.py once FOLDER BATCH       the same, one proof and no verifier: its memory is watched
+    python benchmarks/_prover.py check FOLDER BATCH      register the commitment, and check that
 
 A folder holds ``graph`` (the program) and ``words`` (packed inputs, one after another). Each prints one JSON object.
 """
@@ -171,10 +172,30 @@ def once(folder: Path, batch: int) -> dict[str, Any]:
     return {"proof_bytes": len(proof)}
 
 
+def check(folder: Path, batch: int) -> dict[str, Any]:
+    """What whoever relies on a commitment checks once: that it is close to a codeword."""
+    prover, _, _ = prepared(folder, batch)
+    if prover.weights is None:
+        return {}
+    from concordat.zk import verification  # not part of a prover
+    from concordat.zk.prover.register import register
+    from concordat.zk.verifier.registration import verify_registration
+
+    made = register(prover.circuit.relation, prover.parameters, prover.weights, seed("registration"))
+    wall, _ = repeated(lambda _: verification.verify_registration(made))
+    started = time.perf_counter()
+    verify_registration(made)
+    return {
+        "check_commitment_s": min(wall),
+        "check_commitment_python_s": time.perf_counter() - started,
+        "registration_bytes": len(made.proof),
+    }
+
+
 def main() -> None:
-    """Do one of the three."""
+    """Do one of the four."""
     mode, folder, batch = sys.argv[1:]
-    work = {"commit": commit, "prove": measure, "once": once}[mode]
+    work = {"commit": commit, "prove": measure, "once": once, "check": check}[mode]
     print(json.dumps(work(Path(folder), int(batch))))
 
 

@@ -103,6 +103,7 @@ def figures(network: Network, folder: Path, batch: int, tolerance: Tolerance | N
     committed, peak = watched("commit", folder, batch)
     found |= committed | {"commit_peak_rss_mb": peak}
     found |= child("prove", folder, batch)
+    found |= child("check", folder, batch)
     _, found["peak_rss_mb"] = watched("once", folder, batch)
     return found
 
@@ -194,17 +195,19 @@ def plot(found: list[dict[str, Any]], path: Path) -> None:
 
 HEAD = (
     f"{'model':44} {'prove':>9} {'median':>9} {'CPU':>9} {'verify':>9} {'Python':>9} {'bytes':>8} {'memory':>8}"
-    f" {'commit':>8} {'bits':>6}"
+    f" {'commit':>8} {'check':>9} {'bits':>6}"
 )
 
 
 def line(one: dict[str, Any]) -> str:
     """Figures for people."""
+    check = f"{one['check_commitment_s'] * 1e3:6.1f} ms" if "check_commitment_s" in one else "        -"
     times = ("prove_s", "prove_median_s", "prove_cpu_s", "verify_s", "verify_python_s")
     return (
         f"{one['model']:44} "
         + " ".join(f"{one[name] * 1e3:6.1f} ms" for name in times)
-        + f" {one['proof_bytes']:8,} {one['peak_rss_mb']:5.0f} MB {one['commit_s']:6.2f} s {one['soundness_bits']:6.1f}"
+        + f" {one['proof_bytes']:8,} {one['peak_rss_mb']:5.0f} MB {one['commit_s']:6.2f} s {check}"
+        + f" {one['soundness_bits']:6.1f}"
     )
 
 
