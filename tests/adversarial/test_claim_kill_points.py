@@ -227,3 +227,17 @@ def test_find_that_a_reorganisation_took_is_committed_again(stage: Stage, tmp_pa
     journal.close()
     live(lambda: stage.challenger(tmp_path, Points()), lambda: stage.status() is OrderStatus.SLASHED)
     assert len(stage.events(FindCommitted)) == len(stage.events(ClaimRefuted)) == 1
+
+
+def test_two_copies_of_a_provider_claim_once(stage: Stage, tmp_path: Path) -> None:
+    copies = [stage.provider(tmp_path / name, Points()) for name in ("one", "two")]
+    look = paid(stage)
+    for _ in range(100):
+        if look():
+            break
+        for _, node in copies:
+            node.step()
+    for journal, _ in copies:
+        journal.close()
+    assert stage.status() is OrderStatus.PAID
+    assert len(stage.events(ClaimPosted)) == 1

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from concordat.chain.answers import Refusal
+from concordat.chain.claim_data import ClaimSource
 from concordat.client.keyring import Keyring
 from concordat.client.memory import MemoryChain
 from concordat.client.model import Card
@@ -20,7 +21,7 @@ from concordat.node.embedded import EmbeddedMarket
 from concordat.node.open import open_market
 from concordat.node.provider import Provider, Terms
 from concordat.primitives.encoding import ZERO32
-from concordat.primitives.errors import OrderError
+from concordat.primitives.errors import NotFoundError, OrderError
 from concordat.primitives.units import Seconds, usd
 from concordat.protocol.claim_events import ClaimPosted, ClaimRefuted, RelationAdmitted
 from concordat.protocol.claim_messages import PostClaim, Posted
@@ -251,6 +252,18 @@ def test_attack_second_claim_for_another_output_costs_the_first_one_too(market: 
     here.market.settle()
     assert len(here.events(ClaimPosted)) == 2
     assert sorted(here.judged()) == ["honest", "shown"]
+
+
+def test_relation_that_the_endpoint_forgot_is_read_from_the_model(market: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = market(FalseClaim)
+
+    def forgotten(*_: Any) -> bytes:
+        raise NotFoundError("Gone.", code="ClaimDataMissing")
+
+    monkeypatch.setattr(ClaimSource, "relation", forgotten)
+    with pytest.raises(OrderError) as caught:
+        here.place().wait("settled")
+    assert caught.value.code == "OrderSlashed"
 
 
 def test_attack_data_that_nobody_can_have_stops_no_other_claim(market: Any, monkeypatch: pytest.MonkeyPatch) -> None:

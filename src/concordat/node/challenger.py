@@ -92,7 +92,7 @@ class Challenger:
         self.public = public
         self.outbox = outbox
         self._feed = Feed(ledger, journal, "challenger")
-        self._naysayer = Naysayer(ledger, journal, outbox)
+        self._naysayer = Naysayer(ledger, journal, public, outbox)
         self._turns = Turns()
         self._graphs: Recent[bytes, Graph] = Recent(GRAPHS)
         self._runs: Recent[bytes, tuple[Execution, InputOpening]] = Recent(RUNS)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from concordat.chain.disclosure import refutation, root_refutation
+from concordat.client.public import PublicData, hidden_model
 from concordat.node.outbox import Outbox
 from concordat.node.recent import Recent
 from concordat.node.turns import Turns
@@ -88,14 +89,15 @@ class Naysayer:
 
     Parameters
     ----------
-    ledger, journal : Ledger, Journal
-        Where claims live, where the challenger remembers; it notes accepted orders there.
+    ledger, journal, public : Ledger, Journal, PublicData
+        Where claims live, where the challenger remembers (it notes accepted orders there), where models are read that
+        the chain's endpoint has forgotten.
     outbox : Outbox
         Sends as the challenger's account.
     """
 
-    def __init__(self, ledger: Ledger, journal: Journal, outbox: Outbox) -> None:
-        self._ledger, self._journal, self._outbox = ledger, journal, outbox
+    def __init__(self, ledger: Ledger, journal: Journal, public: PublicData, outbox: Outbox) -> None:
+        self._ledger, self._journal, self._public, self._outbox = ledger, journal, public, outbox
         self._turns = Turns()
         self._data: Recent[bytes, bytes] = Recent(DATA)
         self._statements: Recent[bytes, Statement] = Recent(DATA)
@@ -162,8 +164,10 @@ class Naysayer:
                 return self._judge(key, body, order, name, posted)
             message = self._message(key, body, order, name, posted)
         except NotFoundError as error:
-            _log.error("%s: %s", key, error.message)
-            return self._wait(key, stage, now)
+            if "missing" not in body:
+                _log.error("claim %s: %s", key, error.message)
+            self._journal.set_item("posted", key, stage, {**body, "missing": error.code}, due=now + LOOK_AGAIN)
+            return 0
         except VerificationError as error:
             return self._give_up(key, body, error.code)
         return self._refute(key, body, name, message, now)
@@ -193,7 +197,10 @@ class Naysayer:
             item = self._journal.item("relation", to_hex(posted.relation))
             if item is None or item[0] != "admitted":
                 raise NotFoundError("The relation of a claim is not admitted.", code="ClaimDataMissing")
-            relation = self._reader().relation(posted.relation, from_hex(item[1]["transaction"]))
+            try:
+                relation = self._reader().relation(posted.relation, from_hex(item[1]["transaction"]))
+            except NotFoundError:  # the publisher may have shown it as well; it is the order's, or the statement fails
+                relation = hidden_model(self._public, order.model).relation.encode()
             return claimed_statement(order, name, self._ledger.domain, posted.head, relation, posted.output)
 
         return self._statements.get(key.encode(), read)
