@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,13 @@ from concordat.chain.anvil import AnvilNode
 from concordat.chain.blob_archive import BlobArchive
 from concordat.chain.blobs import blob_words, challenge_point, read_blob, to_blob
 from concordat.chain.disclosure import root_refutation
-from concordat.chain.envelope import call_of
+from concordat.chain.envelope import SignedTransaction, call_of
 from concordat.chain.kzg import commitment_to, point_proof
 from concordat.chain.pool import carry, takes_blobs
 from concordat.chain.sidecars import Sidecar
 from concordat.chain.transactions import TransactionSender
 from concordat.chain.translate import call_for
+from concordat.chain.waiting import Patience
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import EndpointError, InputError, NotFoundError, VerificationError
 from concordat.protocol.claim_messages import ROOT_STEP, RefuteRoot
@@ -162,6 +164,26 @@ def test_blob_with_cell_proofs_is_mined_where_the_chain_wants_them(osaka: AnvilN
     receipt = TransactionSender(osaka.endpoint).send(account, account.address, sidecar=sidecar)
     found = BlobArchive.of(osaka.endpoint).blob(sidecar.versioned_hashes[0], quantity(receipt["blockNumber"]))
     assert read_blob(found, 5) == b"cells"
+
+
+def test_bytes_with_a_blob_kept_from_an_old_process_are_mined_once(
+    osaka: AnvilNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, endpoint = osaka.development_accounts(1)[0], osaka.endpoint
+    kept = TransactionSender(endpoint).prepare(account, account.address, sidecar=carry(endpoint, b"kept")).raw
+    ask, busy = endpoint.call, ["address already reserved"] * 2
+
+    def call(method: str, *params: Any) -> Any:
+        if method == "eth_sendRawTransaction" and busy:
+            raise Refusal(-32000, busy.pop(), b"", "node")  # until the account's other transactions are mined
+        return ask(method, *params)
+
+    monkeypatch.setattr(endpoint, "call", call)
+    sender = TransactionSender(endpoint, patience=Patience(resend_after=0.01))
+    first = sender.deliver(SignedTransaction.of(kept))
+    assert not busy
+    again = TransactionSender(endpoint).deliver(SignedTransaction.of(kept))
+    assert first["transactionHash"] == again["transactionHash"] == to_hex(SignedTransaction.of(kept).hash)
 
 
 def test_blob_that_was_priced_too_low_is_replaced_at_twice_the_price(osaka: AnvilNode) -> None:
