@@ -171,7 +171,8 @@ contract ColumnSteps is IProofSteps {
         return Evaluation.table(c.elements(f.at.hubDrawn + 24, f.bits), 0, f.bits);
     }
 
-    /// @dev Sum of base^(i - from) * values[i] over from <= i < to. Lanes are below 2^64, so no sum leaves its word.
+    /// @dev Sum of base^(i - from) * values[i] over from <= i < to. `Ladders` climbs what was laid out for it, which pays for
+    /// itself only over many columns; a step has one. Lanes are below 2^64, so no sum leaves its word.
     function _ladder(K[] memory values, uint256 base, uint256 from, uint256 to) private pure returns (K sum) {
         assembly ("memory-safe") {
             let p := 0xFFFFFFFF00000001

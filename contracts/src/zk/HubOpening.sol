@@ -3,19 +3,21 @@ pragma solidity ^0.8.28;
 
 import {Cubics, K} from "./Cubic.sol";
 import {Evaluation} from "./Evaluation.sol";
+import {JointClaim} from "./JointClaim.sol";
 import {Ladders} from "./Ladders.sol";
 import {ProofStream, Stream} from "./ProofStream.sol";
 import {Shape} from "./RelationReader.sol";
 import {Sizes} from "./Soundness.sol";
+import {Folded, Sumchecks} from "./Sumchecks.sol";
 
 /// @dev All that is claimed of the hub's elements, in the order in which it is batched.
 struct Claims {
     /// First elements of weights, witness, hidden scalars and input; last the number of all.
     uint256[5] offsets;
-    /// Elements that the first claim has factors for, and the factors.
-    uint256[] places;
-    K[] joint;
-    uint256 placed;
+    /// Factors of the first claim: of weights, hidden scalars and input, each from its segment's first element on.
+    K[] weights;
+    K[] scalars;
+    K[] input;
     /// Factors of the second claim, from the witness's first element on.
     K[] eq;
     /// Values of the first two claims.
@@ -40,21 +42,15 @@ library HubOpening {
 
     /// @notice No claims yet.
     function begin(Sizes memory z, Shape memory s) internal pure returns (Claims memory c) {
-        uint256 width = 1 << (s.slotBits + s.groupBits);
-        uint256 pads = 3 + 2 * s.productRounds + 4 * s.logRows;
-        c.offsets[1] = z.weightTail == 0 ? 0 : width + z.weightTail;
-        c.offsets[2] = c.offsets[1] + (1 << z.logWidth) + z.queries;
-        c.offsets[3] = c.offsets[2] + pads + z.queries;
-        c.offsets[4] = c.offsets[3] + s.inputCount + z.inputQueries + 3;
-        c.places = new uint256[](width + pads + s.inputCount);
-        c.joint = new K[](c.places.length);
+        c.offsets = offsets(z, s);
     }
 
-    /// @notice A factor of the first claim.
-    function put(Claims memory c, uint256 element, K factor) internal pure {
-        c.places[c.placed] = element;
-        c.joint[c.placed] = factor;
-        ++c.placed;
+    /// @notice First elements in the hub of weights, witness, hidden scalars and input; last the number of all.
+    function offsets(Sizes memory z, Shape memory s) internal pure returns (uint256[5] memory first) {
+        first[1] = z.weightTail == 0 ? 0 : (1 << (s.slotBits + s.groupBits)) + z.weightTail;
+        first[2] = first[1] + (1 << z.logWidth) + z.queries;
+        first[3] = first[2] + 3 + 2 * s.productRounds + 4 * s.logRows + z.queries;
+        first[4] = first[3] + s.inputCount + z.inputQueries + 3;
     }
 
     /// @notice Make room for claims at points.
@@ -73,7 +69,7 @@ library HubOpening {
     }
 
     /// @notice Sum of factors times numbers of eight bytes in the call data.
-    function dot(K[] memory factors, uint256 at, uint256 count, uint256 step) internal pure returns (K sum) {
+    function dot(K[] memory factors, uint256 at, uint256 count, uint256 step) internal pure returns (K total) {
         assembly ("memory-safe") {
             let s0 := 0
             let s1 := 0
@@ -90,30 +86,8 @@ library HubOpening {
                 factor := add(factor, 32)
             }
             let p := 0xFFFFFFFF00000001
-            sum := or(mod(s0, p), or(shl(80, mod(s1, p)), shl(160, mod(s2, p))))
+            total := or(mod(s0, p), or(shl(80, mod(s1, p)), shl(160, mod(s2, p))))
         }
-    }
-
-    /// @notice Values at r of the Lagrange polynomials of the nodes 0 … degree, which is 2 or 4.
-    function lagrange(K r, uint256 degree) internal pure returns (K[] memory values) {
-        values = new K[](degree + 1);
-        K before = Cubics.ONE;
-        for (uint256 i = 0; i <= degree; ++i) {
-            values[i] = before;
-            before = before * Cubics.minus(r, K.wrap(i));
-        }
-        K after_ = Cubics.ONE;
-        for (uint256 i = degree + 1; i != 0; --i) {
-            values[i - 1] = Cubics.scale(values[i - 1] * after_, _barycentric(i - 1, degree));
-            after_ = after_ * Cubics.minus(r, K.wrap(i - 1));
-        }
-    }
-
-    /// @dev 1 / (product of i - j over the other nodes j).
-    function _barycentric(uint256 i, uint256 degree) private pure returns (uint256) {
-        if (degree == 2) return i == 1 ? Cubics.P - 1 : 0x7fffffff80000001;
-        if (i & 1 == 1) return 0x2aaaaaaa80000000;
-        return i == 2 ? 0xbfffffff40000001 : 0xf555555460000001;
     }
 
     /// @dev What the steps of the opening share.
@@ -171,25 +145,16 @@ library HubOpening {
             (sent[2 * i], sent[2 * i + 1]) = (message[0], message[1]);
             point[i] = s.challenge();
         }
-        o.carry = Cubics.ONE;
-        o.padFactors = new K[](2 * o.bits);
-        for (uint256 i = o.bits; i != 0; --i) {
-            K[] memory lag = lagrange(point[i - 1], 2);
-            for (uint256 k = 0; k < 2; ++k) {
-                K factor = o.carry * (k == 0 ? Cubics.minus(lag[0], lag[1]) : lag[2]);
-                o.constants = Cubics.normal(o.constants + sent[2 * i - 2 + k] * factor);
-                o.padFactors[2 * i - 2 + k] = Cubics.neg(factor);
-            }
-            o.carry = o.carry * lag[1];
-        }
+        Folded memory f = Sumchecks.fold(point, sent, 2);
+        (o.constants, o.carry, o.padFactors) = (f.constants, f.carry, f.pads);
         o.rowWeights = Evaluation.table(point, 0, o.bits);
     }
 
     /// @dev The shown row times all claims, batched and folded over the rows; adds the claims' values to the constant.
     function _batched(Claims memory c, Opening memory o, K delta) private pure returns (K shown) {
-        shown = _placed(c, o);
+        shown = _sum(o, 0, c.weights) + _sum(o, c.offsets[2], c.scalars) + _sum(o, c.offsets[3], c.input);
         K weight = delta;
-        shown = shown + weight * _run(o, c.offsets[1], c.eq);
+        shown = shown + weight * _sum(o, c.offsets[1], c.eq);
         K value = c.values[0] + weight * c.values[1];
         _cut(c, o);
         uint256 climbed;
@@ -210,47 +175,37 @@ library HubOpening {
             shown = Cubics.normal(shown + weight * part);
         }
         weight = weight * delta;
-        K[] memory outside = new K[](c.offsets[4] - c.offsets[3]);
-        K power = Cubics.ONE;
-        for (uint256 i = 0; i < outside.length; ++i) {
-            outside[i] = power;
-            power = power * c.outside;
-        }
-        shown = Cubics.normal(shown + weight * _run(o, c.offsets[3], outside));
+        K[] memory outside = JointClaim.powers(Cubics.ONE, c.outside, c.offsets[4] - c.offsets[3]);
+        shown = Cubics.normal(shown + weight * _sum(o, c.offsets[3], outside));
         o.constants = Cubics.normal(o.constants + o.carry * (value + weight * c.outsideValue));
     }
 
-    /// @dev The first claim's factors times the hub.
-    function _placed(Claims memory c, Opening memory o) private pure returns (K sum) {
-        K inRow;
-        uint256 row;
-        for (uint256 i = 0; i < c.placed; ++i) {
-            uint256 element = c.places[i];
-            if (element / o.width != row) {
-                sum = Cubics.normal(sum + inRow * o.rowWeights[row]);
-                (inRow, row) = (Cubics.ZERO, element / o.width);
-            }
-            inRow = Cubics.normal(inRow + c.joint[i] * o.row[element % o.width]);
-        }
-        sum = Cubics.normal(sum + inRow * o.rowWeights[row]);
+    function _sum(Opening memory o, uint256 from, K[] memory factors) private pure returns (K) {
+        return sum(o.rowWeights, o.row, o.width, from, factors);
     }
 
-    /// @dev Factors times consecutive elements of the hub.
-    function _run(Opening memory o, uint256 begin_, K[] memory factors) private pure returns (K sum) {
-        uint256 width = o.width;
+    /// @notice Factors times consecutive elements of the hub.
+    /// @param rows eq over the hub's rows.
+    /// @param row The shown row, of at least `width` elements.
+    /// @param from First element.
+    function sum(K[] memory rows, K[] memory row, uint256 width, uint256 from, K[] memory factors)
+        internal
+        pure
+        returns (K total)
+    {
         for (uint256 i = 0; i < factors.length;) {
-            uint256 column = (begin_ + i) % width;
+            uint256 column = (from + i) % width;
             uint256 count = width - column;
             if (count > factors.length - i) count = factors.length - i;
-            sum = Cubics.normal(sum + o.rowWeights[(begin_ + i) / width] * _inner(factors, i, o.row, column, count));
+            total = Cubics.normal(total + rows[(from + i) / width] * _inner(factors, i, row, column, count));
             i += count;
         }
     }
 
     /// @dev Sum of a[i + k] * b[j + k] over k < count.
-    function _inner(K[] memory a, uint256 i, K[] memory b, uint256 j, uint256 count) private pure returns (K sum) {
+    function _inner(K[] memory a, uint256 i, K[] memory b, uint256 j, uint256 count) private pure returns (K total) {
         unchecked {
-            // both are read within their lengths: `_run` cuts the run where either ends
+            // both are read within their lengths: `sum` cuts them where either ends
             for (uint256 k = 0; k < count; ++k) {
                 K left;
                 K right;
@@ -258,10 +213,10 @@ library HubOpening {
                     left := mload(add(a, shl(5, add(add(i, k), 1))))
                     right := mload(add(b, shl(5, add(add(j, k), 1))))
                 }
-                sum = sum + left * right;
-                if (k & 0xFFF == 0xFFF) sum = Cubics.normal(sum);
+                total = total + left * right;
+                if (k & 0xFFF == 0xFFF) total = Cubics.normal(total);
             }
-            return Cubics.normal(sum);
+            return Cubics.normal(total);
         }
     }
 

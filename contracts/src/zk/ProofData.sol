@@ -2,8 +2,9 @@
 pragma solidity ^0.8.28;
 
 import {Cubics, K} from "./Cubic.sol";
+import {HubOpening} from "./HubOpening.sol";
+import {Claimed} from "./ProofStatement.sol";
 import {ProofStream} from "./ProofStream.sol";
-import {Claimed} from "./ProofVerifier.sol";
 import {Shape} from "./RelationReader.sol";
 import {Sizes, Soundness} from "./Soundness.sol";
 
@@ -173,10 +174,7 @@ library ProofData {
         Shape memory s = f.shape;
         Sizes memory z = f.sizes;
         f.width = 1 << z.hubLogWidth;
-        f.offsets[1] = z.weightTail == 0 ? 0 : (1 << (s.slotBits + s.groupBits)) + z.weightTail;
-        f.offsets[2] = f.offsets[1] + (1 << z.logWidth) + z.queries;
-        f.offsets[3] = f.offsets[2] + 3 + 2 * s.productRounds + 4 * s.logRows + z.queries;
-        f.offsets[4] = f.offsets[3] + s.inputCount + z.inputQueries + 3;
+        f.offsets = HubOpening.offsets(z, s);
         f.rows = (f.offsets[4] + f.width - 1) / f.width;
         while (1 << f.bits < f.rows) ++f.bits;
         Layout memory at = f.at;

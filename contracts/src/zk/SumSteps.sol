@@ -2,23 +2,19 @@
 pragma solidity ^0.8.28;
 
 import {IProofSteps} from "../interfaces/IProofSteps.sol";
+import {Evaluated} from "./ConstraintEvaluator.sol";
 import {Cubics, K} from "./Cubic.sol";
 import {Evaluation} from "./Evaluation.sol";
 import {HubOpening} from "./HubOpening.sol";
+import {Joint, JointClaim} from "./JointClaim.sol";
 import {Case, Frame, ProofData, Step} from "./ProofData.sol";
 import {Shape} from "./RelationReader.sol";
+import {Folded, Sumchecks} from "./Sumchecks.sol";
 
 /// @title Steps that fold, batch and sum
 /// @notice Twin of `concordat.zk.steps.sums`.
 contract SumSteps is IProofSteps {
     using ProofData for Case;
-
-    /// @dev A sumcheck, folded: last claim = constants + carry * first claim + the sum of pads times their factors.
-    struct Folded {
-        K constants;
-        K carry;
-        K[] pads;
-    }
 
     /// @inheritdoc IProofSteps
     function holds(Case calldata c, Step step, uint256 index) external pure returns (bool) {
@@ -66,63 +62,40 @@ contract SumSteps is IProofSteps {
     function _fold(Case calldata c, uint256 messages, uint256 drawn, uint256 rounds, uint256 degree)
         private
         pure
-        returns (Folded memory f)
+        returns (Folded memory)
     {
-        K[] memory sent = c.elements(messages, rounds * degree);
-        K[] memory point = c.elements(drawn, rounds);
-        f.pads = new K[](rounds * degree);
-        f.carry = Cubics.ONE;
-        for (uint256 i = rounds; i != 0; --i) {
-            K[] memory lag = HubOpening.lagrange(point[i - 1], degree);
-            for (uint256 k = 0; k < degree; ++k) {
-                uint256 at = (i - 1) * degree + k;
-                K factor = f.carry * (k == 0 ? Cubics.minus(lag[0], lag[1]) : lag[k + 1]);
-                f.constants = Cubics.normal(f.constants + sent[at] * factor);
-                f.pads[at] = Cubics.neg(factor);
-            }
-            f.carry = f.carry * lag[1];
-        }
+        return Sumchecks.fold(c.elements(drawn, rounds), c.elements(messages, rounds * degree), degree);
     }
 
     // -- the joint claim ---------------------------------------------------------------------------------------------
 
-    /// @dev Value of the joint claim: the constraint polynomial at the final point, less what the sumchecks leave.
     function _joint(Case calldata c, Frame memory f) private pure returns (K) {
+        Joint memory j = _drawn(c, f);
+        K[] memory folds = c.elements(f.at.folds, 4);
+        (j.products.constants, j.products.carry) = (folds[0], folds[1]);
+        (j.rounds.constants, j.rounds.carry) = (folds[2], folds[3]);
+        if (j.multiplies) {
+            j.begun = c.element(8 + 64);
+            K[] memory both = c.elements(8 + 64 + 24 + 48 * f.shape.productRounds, 2);
+            (j.right, j.left) = (both[0], both[1]);
+        }
+        K[] memory shown = c.elements(f.at.nonce - 32 - 72, 3);
+        (j.a, j.b, j.h) = (shown[0], shown[1], shown[2]);
+        Evaluated memory e;
+        K[] memory values = c.elements(f.at.evaluated, 10);
+        (e.pair, e.functions, e.single) = (values[0], values[1], values[2]);
+        (e.tableA, e.tableB, e.product) = (values[3], values[4], values[5]);
+        (e.cells[0], e.cells[1], e.inverses, e.constants) = (values[6], values[7], values[8], values[9]);
+        return JointClaim.value(j, e);
+    }
+
+    /// @dev What was drawn before the sumchecks and after them.
+    function _drawn(Case calldata c, Frame memory f) private pure returns (Joint memory j) {
         Shape memory s = f.shape;
         K[] memory drawn = c.elements(f.at.drawn, 13 + s.productRounds + s.logRows);
-        K[] memory folds = c.elements(f.at.folds, 6);
-        K[] memory e = c.elements(f.at.evaluated, 12);
-        (K begun, K right, K left) = _shown(c, f);
-        K first = Cubics.normal(Cubics.neg(begun + e[9]) + drawn[7] * right + drawn[8] * left);
-        K constants = folds[2] + folds[3] * first;
-        if (s.matmuls != 0) {
-            K ended = Cubics.minus(folds[0] + folds[1] * begun, left * right);
-            constants = constants + drawn[drawn.length - 1] * ended;
-        }
-        return Cubics.minus(_polynomial(c, f, drawn, e), constants);
-    }
-
-    /// @dev Sum of all products with its pad, and the two factors at the end.
-    function _shown(Case calldata c, Frame memory f) private pure returns (K begun, K right, K left) {
-        if (f.shape.matmuls == 0) return (Cubics.ZERO, Cubics.ZERO, Cubics.ZERO);
-        begun = c.element(8 + 64);
-        K[] memory both = c.elements(8 + 64 + 24 + 48 * f.shape.productRounds, 2);
-        (right, left) = (both[0], both[1]);
-    }
-
-    function _polynomial(Case calldata c, Frame memory f, K[] memory drawn, K[] memory e)
-        private
-        pure
-        returns (K value)
-    {
-        K[] memory shown = c.elements(f.at.nonce - 32 - 72, 3);
-        (K a, K b, K h) = (shown[0], shown[1], shown[2]);
-        K u = Cubics.minus(Cubics.minus(drawn[0], e[3] * drawn[1]), a);
-        K v = Cubics.minus(Cubics.minus(drawn[0], e[4] * drawn[1]), b);
-        value = e[0] * Cubics.minus(h * u * v, u + v);
-        value = value + e[1] * Cubics.minus(h * Cubics.minus(u, b * (drawn[1] * drawn[1])), Cubics.ONE);
-        value = value + e[2] * Cubics.minus(h * u, Cubics.ONE);
-        value = value + e[5] * (a * b) + e[6] * a + e[7] * b + e[8] * h;
+        j.multiplies = s.matmuls != 0;
+        (j.alpha, j.beta, j.balance) = (drawn[0], drawn[1], drawn[drawn.length - 1]);
+        j.lambdas = [drawn[7], drawn[8], drawn[9], drawn[10]];
     }
 
     // -- sums over the shown row -------------------------------------------------------------------------------------
@@ -138,53 +111,26 @@ contract SumSteps is IProofSteps {
         return c.says(f.at.sums + 144, hidden) && c.says(f.at.sums + 48, _sum(c, f, f.offsets[2], _factors(c, f)));
     }
 
-    function _factors(Case calldata c, Frame memory f) private pure returns (K[] memory factors) {
-        Shape memory s = f.shape;
-        Folded memory products = _products(c, f);
-        K[] memory rounds = _constraints(c, f).pads;
-        factors = new K[](3 + products.pads.length + rounds.length);
-        K carry = c.element(f.at.folds + 72);
-        if (s.matmuls != 0) {
-            K balance = c.element(f.at.hubDrawn - 32 - 24);
-            K[] memory lambdas = c.elements(f.at.drawn + 24 * 7, 2);
-            K[] memory masks = c.elements(f.at.evaluated + 24 * 10, 2);
-            factors[0] = Cubics.minus(carry, balance * products.carry);
-            factors[1] = Cubics.neg(carry * lambdas[0] * masks[0]);
-            factors[2] = Cubics.neg(carry * lambdas[1] * masks[1]);
-            for (uint256 i = 0; i < products.pads.length; ++i) {
-                factors[3 + i] = balance * products.pads[i];
-            }
-        }
-        for (uint256 i = 0; i < rounds.length; ++i) {
-            factors[3 + products.pads.length + i] = rounds[i];
-        }
+    function _factors(Case calldata c, Frame memory f) private pure returns (K[] memory) {
+        Joint memory j = _drawn(c, f);
+        (j.products, j.rounds) = (_products(c, f), _constraints(c, f));
+        K[] memory masks = c.elements(f.at.evaluated + 24 * 10, 2);
+        return JointClaim.scalars(j, masks[0], masks[1]);
     }
 
-    /// @dev The weights' part: powers of theta by output, eq by place in a slot.
     function _weights(Case calldata c, Frame memory f) private pure returns (K) {
         Shape memory s = f.shape;
-        if (s.weightRows == 0) return Cubics.ZERO;
-        uint256 slot = 1 << s.slotBits;
-        K[] memory factors = new K[](slot << s.groupBits);
-        bool plain = s.matmuls == 0;
-        K theta = c.element(f.at.drawn + 48);
-        K weight = c.element(f.at.folds + 72);
         K[] memory eq;
-        if (!plain) {
-            K[] memory point = c.elements(f.at.drawn + 24 * 11, s.productRounds);
-            eq = Evaluation.table(point, s.runBits, s.productRounds);
+        if (s.matmuls != 0) {
+            eq = Evaluation.table(c.elements(f.at.drawn + 24 * 11, s.productRounds), s.runBits, s.productRounds);
         }
-        for (uint256 k = 0; k < factors.length; ++k) {
-            if (k != 0 && (plain || k % slot == 0)) weight = weight * theta;
-            factors[k] = plain ? weight : weight * eq[k % slot];
-        }
-        return _sum(c, f, 0, factors);
+        K carry = c.element(f.at.folds + 72);
+        return _sum(c, f, 0, JointClaim.weights(s, carry, c.element(f.at.drawn + 48), eq));
     }
 
-    /// @dev The input's part: powers of xi.
     function _input(Case calldata c, Frame memory f) private pure returns (K) {
-        K scale = c.element(f.at.folds + 72) * c.element(f.at.drawn + 240);
-        return _sum(c, f, f.offsets[3], _powers(scale, c.element(f.at.drawn + 144), f.shape.inputCount));
+        K first = c.element(f.at.folds + 72) * c.element(f.at.drawn + 240);
+        return _sum(c, f, f.offsets[3], JointClaim.powers(first, c.element(f.at.drawn + 144), f.shape.inputCount));
     }
 
     /// @dev The folded witness at the columns' part of the final point.
@@ -196,43 +142,20 @@ contract SumSteps is IProofSteps {
 
     /// @dev The input's polynomial at the point that its root determines.
     function _outside(Case calldata c, Frame memory f) private pure returns (K) {
-        uint256 word = uint256(sha256(abi.encodePacked("concordat input point", c.claimed.inputRoot)));
-        uint256 last = ((word >> 64) & type(uint64).max) % Cubics.P;
-        uint256 raw = (word >> 192) % Cubics.P | ((((word >> 128) & type(uint64).max) % Cubics.P) << 80);
-        K base = K.wrap(raw | ((last == 0 ? 1 : last) << 160));
-        return _sum(c, f, f.offsets[3], _powers(Cubics.ONE, base, f.offsets[4] - f.offsets[3]));
-    }
-
-    function _powers(K first, K base, uint256 count) private pure returns (K[] memory factors) {
-        factors = new K[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            factors[i] = first;
-            first = first * base;
-        }
+        K base = JointClaim.outside(c.claimed.inputRoot);
+        return _sum(c, f, f.offsets[3], JointClaim.powers(Cubics.ONE, base, f.offsets[4] - f.offsets[3]));
     }
 
     /// @dev Factors times the shown row, from an element of the hub on, folded over the rows.
-    function _sum(Case calldata c, Frame memory f, uint256 from, K[] memory factors) private pure returns (K total) {
-        K[] memory shown = c.elements(f.at.row, f.width);
+    function _sum(Case calldata c, Frame memory f, uint256 from, K[] memory factors) private pure returns (K) {
         K[] memory rows = Evaluation.table(c.elements(f.at.hubDrawn + 24, f.bits), 0, f.bits);
-        uint256 done = 0;
-        while (done < factors.length) {
-            uint256 column = (from + done) % f.width;
-            K inner = Cubics.ZERO;
-            uint256 count = f.width - column;
-            if (count > factors.length - done) count = factors.length - done;
-            for (uint256 i = 0; i < count; ++i) {
-                inner = inner + factors[done + i] * shown[column + i];
-            }
-            total = total + Cubics.normal(inner) * rows[(from + done) / f.width];
-            done += count;
-        }
-        total = Cubics.normal(total);
+        return HubOpening.sum(rows, c.elements(f.at.row, f.width), f.width, from, factors);
     }
 
     // -- the end -----------------------------------------------------------------------------------------------------
 
-    /// @dev All claims, batched by powers of delta, against the mask's share.
+    /// @dev All claims, batched by powers of delta, against the mask's share. `HubOpening` batches while it sums, and never
+    /// has all sums at once: one function for both would cost it an array.
     function _balances(Case calldata c, Frame memory f) private pure returns (bool) {
         c.countColumns(f);
         K[] memory sums = c.elements(f.at.sums, 7);
@@ -249,16 +172,11 @@ contract SumSteps is IProofSteps {
             shown = shown + weight * claims[i + 1];
         }
         weight = weight * delta;
-        value = value + weight * _outsideValue(c);
+        value = value + weight * JointClaim.outsideValue(c.claimed.inputOutside);
         shown = Cubics.minus(shown + weight * sums[5], sums[6]);
         K[] memory own = c.elements(f.at.folds + 96, 2);
         K expected = own[0] + own[1] * Cubics.normal(value);
         K mask = c.element(f.at.hubDrawn + 24 * (f.bits + 1));
         return Cubics.same(shown, c.element(f.at.row - 24) + mask * expected);
-    }
-
-    function _outsideValue(Case calldata c) private pure returns (K) {
-        uint256 word = uint256(uint192(c.claimed.inputOutside));
-        return K.wrap((word >> 128) | (((word >> 64) & type(uint64).max) << 80) | ((word & type(uint64).max) << 160));
     }
 }

@@ -5,8 +5,8 @@ import {IProofSteps} from "../interfaces/IProofSteps.sol";
 import {Challenges, ConstraintEvaluator, Evaluated} from "./ConstraintEvaluator.sol";
 import {K} from "./Cubic.sol";
 import {Case, Frame, ProofData, Step} from "./ProofData.sol";
+import {ProofStatement} from "./ProofStatement.sol";
 import {ProofStream, Stream} from "./ProofStream.sol";
-import {Claimed} from "./ProofVerifier.sol";
 import {Shape} from "./RelationReader.sol";
 import {Sizes} from "./Soundness.sol";
 
@@ -47,7 +47,7 @@ contract TranscriptSteps is IProofSteps {
         Shape memory s = f.shape;
         Stream memory stream = ProofStream.begin(c.slice(8, f.at.nonce - 8));
         K[] memory drawn = new K[](13 + s.productRounds + s.logRows);
-        stream.absorb(0, _statement(c));
+        stream.absorb(0, ProofStatement.encode(c.claimed, c.digest, s));
         stream.root(1);
         _draw(stream, drawn, 0, 2);
         stream.root(2);
@@ -61,21 +61,6 @@ contract TranscriptSteps is IProofSteps {
         _draw(stream, drawn, have, 2);
         stream.root(8);
         return c.says(f.at.drawn, drawn) && c.word(f.at.hubDrawn - 32) == stream.state;
-    }
-
-    function _statement(Case calldata c) private pure returns (bytes memory) {
-        Claimed calldata claimed = c.claimed;
-        bytes memory publics = abi.encodePacked(uint32(claimed.publics.length));
-        for (uint256 i = 0; i < claimed.publics.length; ++i) {
-            publics = abi.encodePacked(publics, int64(claimed.publics[i]));
-        }
-        bytes memory names = abi.encodePacked(
-            claimed.chainId, claimed.market, claimed.order, claimed.model, claimed.version, c.digest, claimed.parameters
-        );
-        bytes1 weighted = c.shape.weightRows == 0 ? bytes1(0) : bytes1(0x01);
-        return abi.encodePacked(
-            names, weighted, claimed.weightsRoot, bytes1(0x01), claimed.inputRoot, claimed.inputOutside, publics
-        );
     }
 
     function _draw(Stream memory stream, K[] memory drawn, uint256 from, uint256 count) private pure {

@@ -4,7 +4,8 @@ pragma solidity ^0.8.28;
 import {IClaims} from "../interfaces/IClaims.sol";
 import {IEvidence} from "../interfaces/IEvidence.sol";
 import {Order} from "../types/Types.sol";
-import {Claimed, ProofVerifier} from "./ProofVerifier.sol";
+import {Claimed} from "./ProofStatement.sol";
+import {ProofVerifier} from "./ProofVerifier.sol";
 
 /// @title A zero-knowledge proof answers an order
 /// @notice The evidence kind VALIDITY, checked in full. The model id and the input commitment of the order say which

@@ -6,7 +6,8 @@ import {EqSums, Evaluation, PowerTable, RunSums} from "../../src/zk/Evaluation.s
 import {Fractions} from "../../src/zk/Fractions.sol";
 import {HubOpening} from "../../src/zk/HubOpening.sol";
 import {Ladders} from "../../src/zk/Ladders.sol";
-import {ProofStream} from "../../src/zk/ProofStream.sol";
+import {ProofStream, Stream} from "../../src/zk/ProofStream.sol";
+import {Sumchecks} from "../../src/zk/Sumchecks.sol";
 
 /// @title The verifier's fast sums against the definitions, and against numbers of the verifier in Python
 contract LibrariesTest {
@@ -32,6 +33,17 @@ contract LibrariesTest {
             point[i] = K.wrap((i * 1234567 + 1) | (i + 7) << 80 | (99999999999 * i + 3) << 160);
         }
         require(Cubics.same(Evaluation.run(Evaluation.runs(point, A), 37, 61), RUN));
+    }
+
+    /// @dev As many as a claim may have: three such lists are sorted within a transaction.
+    function test_positions_of_the_most_queries_take_little_gas() external view {
+        Stream memory stream;
+        uint256 before = gasleft();
+        uint256[] memory drawn = ProofStream.positions(stream, 256, 26);
+        require(before - gasleft() < 3_000_000);
+        for (uint256 i = 1; i < drawn.length; ++i) {
+            require(drawn[i - 1] < drawn[i]);
+        }
     }
 
     function testFuzz_fused_products_are_products(uint256[4] calldata seeds) external pure {
@@ -164,7 +176,7 @@ contract LibrariesTest {
     function testFuzz_lagrange_interpolates(uint256 seed, bool quartic) external pure {
         uint256 degree = quartic ? 4 : 2;
         K at = _element(seed);
-        K[] memory values = HubOpening.lagrange(at, degree);
+        K[] memory values = Sumchecks.lagrange(at, degree);
         for (uint256 power = 0; power <= degree; ++power) {
             K sum;
             for (uint256 i = 0; i <= degree; ++i) {
