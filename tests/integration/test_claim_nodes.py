@@ -203,13 +203,15 @@ def test_claim_that_the_court_refuses_is_proven_in_full_although_the_order_is_ac
     assert not here.events(ClaimPosted)
 
 
-@pytest.mark.parametrize(
-    "said", [refusal("EvidenceRejected"), Refusal(-32000, "gas required exceeds allowance (30000000)", b"", "it")]
-)
-def test_proof_that_is_too_heavy_is_claimed_without_being_asked(
-    market: Any, said: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Heavy, "said", said)
+def test_proof_that_fits_no_block_is_claimed_without_being_asked(market: Any) -> None:
+    here = market(terms=replace(TERMS, claims=False))
+    here.network.ledger.endpoint.call("evm_setBlockGasLimit", hex(8_000_000))
+    assert here.place().wait("settled").state.gathered == 1 << EvidenceKind.VALIDITY
+    assert len(here.events(ClaimPosted)) == 1
+
+
+def test_proof_that_the_endpoint_refuses_for_its_gas_is_claimed(market: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Heavy, "said", Refusal(-32000, "gas required exceeds allowance (30000000)", b"", "it"))
     here = market(Heavy, replace(TERMS, claims=False))
     assert here.place().wait("settled").state.gathered == 1 << EvidenceKind.VALIDITY
     assert len(here.events(ClaimPosted)) == 1
