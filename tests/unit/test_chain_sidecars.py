@@ -129,6 +129,8 @@ def test_refusal_of_blobs_beside_other_transactions_is_waited_out() -> None:
 class Told:
     """An endpoint that answers one thing."""
 
+    chain_id = 31337
+
     def __init__(self, answer: Any) -> None:
         self.answer = answer
 
@@ -151,3 +153,9 @@ class Told:
 )
 def test_wants_cells_follows_the_rules_that_the_chain_tells(answer: Any, wanted: bool) -> None:
     assert wants_cells(cast("Endpoint", Told(answer))) is wanted
+
+
+def test_wants_cells_of_ethereum_itself_needs_no_answer() -> None:
+    told = Told(Refusal(-32601, "method not allowed", b"", "node"))
+    told.chain_id = 1
+    assert wants_cells(cast("Endpoint", told))

@@ -43,6 +43,8 @@ _CHEAP = (
     "blob gas price",
 )
 _RESERVED = "already reserved"
+_UPGRADED = frozenset({1, 11_155_111, 560_048})
+"""Ethereum, Sepolia and Hoodi, whose rules have proofs of cells since 2025, whatever an endpoint passes on."""
 _UNFUNDED = ("insufficient funds", "insufficientfunds")
 
 
@@ -79,12 +81,13 @@ def wants_cells(endpoint: Endpoint) -> bool:
     """Whether pools want a proof for each cell of a blob (EIP-7594) instead of one for all of it.
 
     They do since the upgrade of December 2025, which brought the precompile P256VERIFY too. Together with it came the
-    request that tells a chain's rules (EIP-7910): where an endpoint does not know it, its rules are older.
+    request that tells a chain's rules (EIP-7910): where an endpoint does not answer it, its rules are older, unless the
+    chain is known.
     """
     try:
         rules = endpoint.call("eth_config")
     except Refusal:
-        return False
+        return endpoint.chain_id in _UPGRADED
     current = rules.get("current") if isinstance(rules, dict) else None
     precompiles = current.get("precompiles") if isinstance(current, dict) else None
     return isinstance(precompiles, dict) and "P256VERIFY" in precompiles
