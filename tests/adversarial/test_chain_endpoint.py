@@ -11,16 +11,20 @@ import pytest
 from concordat.chain.accounts import Account
 from concordat.chain.answers import Refusal
 from concordat.chain.anvil import AnvilNode
+from concordat.chain.blob_archive import BlobArchive
+from concordat.chain.claim_data import ClaimSource
 from concordat.chain.deployment import Deployment
 from concordat.chain.development import DevelopmentLedger
 from concordat.chain.events import Cursor, SeenBlock
 from concordat.chain.ledger import EvmLedger
+from concordat.chain.pool import takes_blobs, wants_cells
 from concordat.chain.rpc import Endpoint
-from concordat.chain.transactions import TransactionSender
+from concordat.chain.transactions import TransactionSender, request_for
 from concordat.chain.waiting import Patience
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import ConcordatError, ConfigurationError, EndpointError
 from concordat.primitives.hashing import keccak256
+from concordat.protocol.claim_messages import Posted
 from concordat.testing.faults import Fault, FaultyEndpoint
 
 pytestmark = pytest.mark.chain
@@ -251,6 +255,7 @@ def test_everything_that_reads_from_a_lying_endpoint_ends_in_a_typed_error_or_no
     sender = TransactionSender(endpoint, patience=Patience(outage=-1, give_up_after=-1))
     signed = TransactionSender(evm_ledger.endpoint).prepare(accounts[1], accounts[2].address)
     me = accounts[1].address
+    posted = Posted(output=b"", head=b"", relation=keccak256(b"relation"), blob=keccak256(b"blob"))
     for ask in (
         lambda: evm_ledger.deployment.verify(endpoint),
         lambda: ledger.state(keccak256(b"order")),
@@ -263,7 +268,11 @@ def test_everything_that_reads_from_a_lying_endpoint_ends_in_a_typed_error_or_no
         lambda: ledger.follower(cursor=Cursor(next=6, seen=(SeenBlock(number=5, hash=keccak256(b"")),))).poll(),
         lambda: sender.prepare(accounts[1], me),
         lambda: sender.wait(signed),
-        lambda: ledger._receipt(nonsense, me, b"", me),
+        lambda: ledger._receipt(nonsense, request_for(me, me, b"")),
+        lambda: wants_cells(endpoint),
+        lambda: takes_blobs(endpoint),
+        lambda: ClaimSource(endpoint, me, BlobArchive.of(endpoint)).data(posted, keccak256(b"claim")),
+        lambda: BlobArchive.of(endpoint, "http://127.0.0.1:9").blob(posted.blob, 1),
     ):
         with contextlib.suppress(ConcordatError):
             ask()
