@@ -453,14 +453,7 @@ class PlacedOrder:
         if until not in STAGES:
             raise InputError(f"One can wait until {', '.join(STAGES)}, not {until!r}.", code="UnknownStage")
         end = time.monotonic() + timeout
-        while True:
-            reached = self._reached_or_unknown(until, end)
-            try:
-                if reached:
-                    return self.decision()
-            except OrderError as error:  # an endpoint may know an order's state a moment before the logs that led to it
-                if error.code != "NotDelivered" or until == "accepted" or time.monotonic() > end:
-                    raise
+        while (decision := self._decided(until, end)) is None:
             if time.monotonic() > end:
                 raise OrderError(
                     f"The order is {self.status.name.lower()} after {timeout:g} s, not yet {until}.",
@@ -469,15 +462,17 @@ class PlacedOrder:
                     "paid after its window, or at once when you release it.",
                 )
             self.orders.pump()
+        return decision
 
-    def _reached_or_unknown(self, until: str, end: float) -> bool:
-        """Whether the stage is reached; an endpoint that is away for a while only makes the wait longer."""
+    def _decided(self, until: str, end: float) -> Decision | None:
+        """The decision at a stage; an endpoint that is away, or behind with its logs, only makes the wait longer."""
         try:
-            return self._reached(until)
-        except EndpointError:
-            if time.monotonic() > end:
+            return self.decision() if self._reached(until) else None
+        except (EndpointError, OrderError) as error:
+            behind = error.code == "NotDelivered" and until != "accepted"
+            if time.monotonic() > end or not (behind or isinstance(error, EndpointError)):
                 raise
-            return False
+            return None
 
     def _reached(self, until: str) -> bool:
         status = self.status
