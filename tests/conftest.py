@@ -16,6 +16,8 @@ from concordat.chain.deployment import Deployment
 from concordat.chain.development import DevelopmentLedger
 from concordat.primitives.native import rust
 from concordat.primitives.units import usd
+from concordat.testing.claims import ClaimStage
+from concordat.testing.inference import small_case
 from concordat.testing.postgres import PostgresServer, postgres_programs
 
 
@@ -60,6 +62,21 @@ def evm_ledger(anvil: AnvilNode, deployment: Deployment, accounts: list[Account]
         ledger.mint(account.address, usd(1000))
     yield ledger
     anvil.endpoint.call("evm_revert", snapshot)
+
+
+@pytest.fixture(scope="session")
+def claimed_market() -> Iterator[ClaimStage]:
+    """A market with a proof court and a proven order, on a chain of its own."""
+    with AnvilNode() as node:
+        yield ClaimStage.build(node, small_case())
+
+
+@pytest.fixture
+def stage(claimed_market: ClaimStage) -> Iterator[ClaimStage]:
+    """The same; what a test did to the chain is undone."""
+    snapshot = claimed_market.endpoint.call("evm_snapshot")
+    yield claimed_market
+    claimed_market.endpoint.call("evm_revert", snapshot)
 
 
 @pytest.fixture(scope="session")

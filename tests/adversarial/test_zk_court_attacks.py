@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from concordat.chain.answers import Refusal, quantity
-from concordat.chain.anvil import AnvilNode
 from concordat.chain.claim_data import admitted_relation
 from concordat.chain.contracts import contract
 from concordat.chain.disclosure import shape_of
@@ -18,51 +16,17 @@ from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Bytes32
 from concordat.protocol.claim_messages import Posted
 from concordat.protocol.order import Domain, order_id
-from concordat.testing.claims import ClaimStage
-from concordat.testing.inference import small_case
-from concordat.zk.steps import Layout, Step, find_failing_step, rewrite, steps
+from concordat.testing.claims import ClaimStage, flipped
+from concordat.zk.steps import Step, find_failing_step, rewrite, steps
 
 pytestmark = pytest.mark.chain
 PAID, SLASHED = 3, 6
-
-
-@pytest.fixture(scope="module")
-def built() -> Iterator[ClaimStage]:
-    with AnvilNode() as node:
-        yield ClaimStage.build(node, small_case())
-
-
-@pytest.fixture
-def stage(built: ClaimStage) -> Iterator[ClaimStage]:
-    snapshot = built.endpoint.call("evm_snapshot")
-    yield built
-    built.endpoint.call("evm_revert", snapshot)
-
-
-def layout(stage: ClaimStage) -> Layout:
-    counts = tuple(int.from_bytes(stage.data[i : i + 2], "big") for i in range(0, 8, 2))
-    return Layout.of(stage.statement.relation, stage.statement.parameters, counts)  # type: ignore[arg-type]
-
-
-def flipped(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
 def refused(stage: ClaimStage, name: str, act: object) -> None:
     with pytest.raises(Refusal) as refusal:
         act()  # type: ignore[operator]
     assert stage.error(refusal.value) == name
-
-
-def convicted(stage: ClaimStage, data: bytes, output: bytes | None = None) -> Step:
-    """Post, find, judge: the step that the twin names convicts."""
-    found = find_failing_step(stage.stating(output or stage.output), data)
-    assert found is not None
-    snapshot = stage.endpoint.call("evm_snapshot")
-    stage.post(data, output)
-    assert stage.judged(stage.claim(), data, *found, output=output) == "", found
-    stage.endpoint.call("evm_revert", snapshot)
-    return found[0]
 
 
 def test_bare_result_of_a_proven_order_is_not_delivered(stage: ClaimStage) -> None:
@@ -99,42 +63,42 @@ def test_lie_about_what_any_step_gave_is_refuted_by_that_step(stage: ClaimStage)
         seen.add(outcome.step)
         at, written = outcome.outputs[-1]
         # lowest byte: the number stays canonical
-        assert convicted(stage, flipped(stage.data, at + len(written) - 1)) is outcome.step
+        assert stage.convicted(flipped(stage.data, at + len(written) - 1))[0] is outcome.step
     assert seen == set(Step) - {Step.LENGTH, Step.BALANCE, Step.HUB_COLUMN}
 
 
 def test_changed_section_of_the_proof_is_refuted_however_well_it_is_told(stage: ClaimStage) -> None:
-    at = layout(stage)
+    at = stage.layout()
     roots = (8, 40, at.nonce - 32)
     sections = (*roots, 100, at.nonce - 100, at.nonce + 7, at.hub + 23, at.row + 23, at.pads + 23, at.drawn - 1)
     columns = (at.witness, at.witness + at.columns[0] - 1, at.weights, at.input, at.hub_columns, at.end - 1)
     seen = set()
     for place in (*sections, *columns):
         lie = flipped(stage.data, place)
-        seen |= {convicted(stage, lie), convicted(stage, rewrite(stage.statement, lie))}
+        seen |= {stage.convicted(told)[0] for told in (lie, rewrite(stage.statement, lie))}
     assert {Step.SUMCHECKS, Step.POSITIONS, Step.HUB, Step.WITNESS_COLUMN, Step.HUB_COLUMN} <= seen
 
 
 def test_number_that_is_not_canonical_is_refuted(stage: ClaimStage) -> None:
-    at = layout(stage)
+    at = stage.layout()
     for place in (at.nonce - 32 - 72, at.row, at.evaluated, at.witness, at.weights, at.hub_columns):
-        convicted(stage, stage.data[:place] + b"\xff" * 8 + stage.data[place + 8 :])
+        stage.convicted(stage.data[:place] + b"\xff" * 8 + stage.data[place + 8 :])
 
 
 def test_data_of_another_length_is_refuted(stage: ClaimStage) -> None:
-    at = layout(stage)
+    at = stage.layout()
     cuts = [stage.data + b"\0", stage.data[:-1], stage.data[: at.sums], stage.data[:4], b"\0", b"\xff" * 8]
-    assert {convicted(stage, lie) for lie in cuts} == {Step.LENGTH}
+    assert {stage.convicted(lie)[0] for lie in cuts} == {Step.LENGTH}
     more = (int.from_bytes(stage.data[:2], "big") + 1).to_bytes(2, "big") + stage.data[2:]
-    counted = more + bytes(layout(replace(stage, data=more)).end - len(more))
-    assert convicted(stage, counted) is Step.POSITIONS
+    counted = more + bytes(replace(stage, data=more).layout().end - len(more))
+    assert stage.convicted(counted)[0] is Step.POSITIONS
 
 
 def test_another_output_told_as_well_as_can_be_is_refuted(stage: ClaimStage) -> None:
     first = int.from_bytes(stage.output[:4], "big", signed=True)
     lie = (first + 1).to_bytes(4, "big", signed=True) + stage.output[4:]
     told = rewrite(stage.stating(lie), stage.data)
-    convicted(stage, told, lie)
+    stage.convicted(told, lie)
     stage.post(told, lie)
     stage.submit(lie)
     found = find_failing_step(stage.stating(lie), told)
@@ -145,7 +109,7 @@ def test_another_output_told_as_well_as_can_be_is_refuted(stage: ClaimStage) -> 
 
 
 def test_claim_is_refuted_before_delivery_and_after_its_window_but_not_once_paid(stage: ClaimStage) -> None:
-    lie = flipped(stage.data, layout(stage).sums + 23)
+    lie = flipped(stage.data, stage.layout().sums + 23)
     stage.post(lie)
     snapshot = stage.endpoint.call("evm_snapshot")
     stage.refute(lie, Step.JOINT, 0)
@@ -161,7 +125,7 @@ def test_claim_is_refuted_before_delivery_and_after_its_window_but_not_once_paid
 
 
 def test_stolen_find_is_worth_nothing(stage: ClaimStage) -> None:
-    lie = flipped(stage.data, layout(stage).sums + 23)
+    lie = flipped(stage.data, stage.layout().sums + 23)
     stage.post(lie)
     claim, salt = stage.claim(), keccak256(b"salt")
     stage.court.commit_find(stage.accounts[3], claim, Step.JOINT, 0, salt)
@@ -174,7 +138,7 @@ def test_stolen_find_is_worth_nothing(stage: ClaimStage) -> None:
 def test_pieces_of_other_data_and_other_claims_open_nothing(stage: ClaimStage) -> None:
     stage.post()
     claim = stage.claim()
-    lie = flipped(stage.data, layout(stage).sums + 23)
+    lie = flipped(stage.data, stage.layout().sums + 23)
     assert stage.judged(claim, lie, Step.JOINT, 0) == "BadOpening"
     other = replace(claim, posted=replace(claim.posted, root=ZERO32))
     assert stage.judged(other, lie, Step.JOINT, 0) == "NoClaim"

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from concordat.chain.answers import Refusal, quantity
-from concordat.chain.anvil import AnvilNode
 from concordat.chain.contracts import contract
 from concordat.primitives.encoding import ZERO32, to_hex
 from concordat.testing.claims import ClaimStage
-from concordat.testing.inference import small_case
 from concordat.zk.steps import Step, claim_data, find_failing_step, steps
 from concordat.zk.verifier import verify
 
 pytestmark = pytest.mark.chain
 PAID = 3
-
-
-@pytest.fixture(scope="module")
-def built() -> Iterator[ClaimStage]:
-    with AnvilNode() as node:
-        yield ClaimStage.build(node, small_case())
-
-
-@pytest.fixture
-def stage(built: ClaimStage) -> Iterator[ClaimStage]:
-    """What a test did to the chain is undone."""
-    snapshot = built.endpoint.call("evm_snapshot")
-    yield built
-    built.endpoint.call("evm_revert", snapshot)
 
 
 def wait(stage: ClaimStage, seconds: int) -> None:

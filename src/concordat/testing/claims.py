@@ -25,12 +25,17 @@ from concordat.protocol.order import Domain, Order, order_id
 from concordat.testing.inference import ProvenCase
 from concordat.zk.hidden import Answer, HiddenModel, input_hash
 from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
-from concordat.zk.steps import Step, claim_data
+from concordat.zk.steps import Layout, Step, claim_data, find_failing_step
 
-__all__ = ["ClaimStage"]
+__all__ = ["ClaimStage", "flipped"]
 
 _MANIFEST = bytes(31) + b"\x07"
 _VALIDITY = 2
+
+
+def flipped(data: bytes, at: int, bits: int = 1) -> bytes:
+    """The data with bits of one byte changed."""
+    return data[:at] + bytes([data[at] ^ bits]) + data[at + 1 :]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +187,21 @@ class ClaimStage:
         except Refusal as refusal:
             return self.error(refusal)
         return ""
+
+    def layout(self) -> Layout:
+        """Where the parts of the data are."""
+        counts = tuple(int.from_bytes(self.data[i : i + 2], "big") for i in range(0, 8, 2))
+        return Layout.of(self.statement.relation, self.statement.parameters, counts)  # type: ignore[arg-type]
+
+    def convicted(self, data: bytes, output: bytes | None = None) -> tuple[Step, int]:
+        """Post false data, find, judge, and take it back: the step that the twin names, which convicts."""
+        found = find_failing_step(self.stating(output or self.output), data)
+        assert found is not None
+        snapshot = self.endpoint.call("evm_snapshot")
+        self.post(data, output)
+        assert self.judged(self.claim(), data, *found, output=output) == "", found
+        self.endpoint.call("evm_revert", snapshot)
+        return found
 
     @staticmethod
     def error(refusal: Refusal) -> str:
