@@ -9,6 +9,7 @@ import click
 from rich.text import Text
 
 from concordat.cli.connect import connect
+from concordat.cli.hidden import VERBS
 from concordat.cli.output import command_errors, one_line, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.dataset import Dataset
@@ -32,6 +33,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.group()
 def artifact() -> None:
     """Check, publish and find models and data sets."""
+
+
+for _verb in VERBS:
+    artifact.add_command(_verb)
 
 
 @artifact.command()
@@ -138,6 +143,7 @@ def show(model_name: str) -> None:
     with connect(context.find_object(Settings) or Settings()) as network:
         model = network.registry.model(ModelId(network.registry.find(model_name)))
         lineage = network.registry.lineage(model.id).lines()
+        renewals = network.registry.renewals(model.id)
 
     def lines() -> None:
         speaker.out.print(one_line(f"{model.name} {model.version}  {to_hex(model.id)}"), style="bold")
@@ -148,12 +154,20 @@ def show(model_name: str) -> None:
         speaker.out.print("[dim]lineage[/]")
         for line in lineage:
             speaker.out.print(one_line("  " + line))
+        if renewals:
+            speaker.out.print("[dim]renewals of its commitment[/]")
+        for step in renewals:
+            speaker.out.print(one_line("  " + step.line()))
         if model.hidden is not None:
             speaker.out.print("[dim]hidden: what its proofs are worth[/]")
             for line in account(model.hidden.relation, model.hidden.parameters).splitlines():
                 speaker.out.print(one_line("  " + line))
 
-    data = {"id": to_hex(model.id), "manifest": model.manifest, "lineage": lineage}
+    data: dict[str, Any] = {"id": to_hex(model.id), "manifest": model.manifest, "lineage": lineage}
     if model.hidden is not None:
+        data["renewals"] = [
+            {"version": r.version, "old": to_hex(r.old), "new": to_hex(r.new), "holds": r.holds, "fault": r.fault}
+            for r in renewals
+        ]
         data["soundness"] = soundness(model.hidden.relation, model.hidden.parameters)
     speaker.result(data, lines)

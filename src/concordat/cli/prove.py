@@ -8,21 +8,19 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, Progress, TextColumn
 
+from concordat.cli.hidden import find_secret
 from concordat.cli.order_bids import read_row
 from concordat.cli.output import command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.secret import SecretModel, free_memory, secrets_of
 from concordat.primitives.encoding import to_hex
-from concordat.primitives.errors import InputError, NotFoundError
-from concordat.primitives.wire import parse_json
+from concordat.primitives.errors import InputError
 from concordat.storage.files import write_file
 from concordat.storage.openings import Openings
 from concordat.zk.estimate import estimate
 from concordat.zk.parameters import soundness
 
 __all__ = ["prove"]
-
-_LIST = "Hidden models are put into the home when they are published: concordat artifact publish --hidden"
 
 
 @click.command()
@@ -41,7 +39,7 @@ def prove(model: str, row: str | None, file: Path | None, context: str, save: Pa
     clicked = click.get_current_context()
     settings, speaker = clicked.find_object(Settings) or Settings(), speaker_of(clicked)
     folder = secrets_of(settings.home)
-    owned = SecretModel.load(_find(folder, model))
+    owned = SecretModel.load(find_secret(folder, model))
     words = owned.schema.encode_one(read_row(row, file))
     openings = Openings(folder / "openings")
     relation, parameters = owned.hidden.relation, owned.hidden.parameters
@@ -51,6 +49,12 @@ def prove(model: str, row: str | None, file: Path | None, context: str, save: Pa
         f"about {cost.proof_bytes:,} bytes, {cost.memory_bytes / 1e6:,.0f} MB, {cost.prove_seconds:.2g} s; "
         f"{bits} bits of soundness; the commitment is good for {left} more proofs"
     )
+    if left < 1:
+        raise InputError(
+            "The model's commitment is used up.",
+            code="CommitmentSpent",
+            hint=f"Renew it: concordat artifact renew {to_hex(owned.id)[:18]}",
+        )
     cost.require(memory_bytes=memory * 1_000_000 if memory else free_memory())
     data = {"model": to_hex(owned.id), "bytes": cost.proof_bytes, "memory": cost.memory_bytes, "left": left}
     if save is None:
@@ -69,19 +73,3 @@ def prove(model: str, row: str | None, file: Path | None, context: str, save: Pa
     write_file(save, shown.encode())
     said = str(owned.schema.decode(shown.output))
     speaker.result({**data, "output": said, "file": str(save)}, f"{said}\n{save}")
-
-
-def _find(folder: Path, text: str) -> Path:
-    """The folder of a hidden model."""
-    fitting = []
-    for place in sorted(folder.glob("0x*")):
-        manifest = parse_json((place / "manifest.json").read_bytes())
-        name, version = str(manifest["name"]), str(manifest["version"])
-        if (text.startswith("0x") and place.name.startswith(text)) or text in (name, f"{name} {version}"):
-            fitting.append(place)
-    if not fitting:
-        raise NotFoundError(f"No hidden model here fits {text[:80]!r}.", code="UnknownArtifact", hint=_LIST)
-    if len(fitting) > 1:
-        said = f"{len(fitting)} hidden models fit {text[:80]!r}."
-        raise InputError(said, code="AmbiguousArtifact", hint="Use the id.")
-    return fitting[0]

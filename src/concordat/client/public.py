@@ -24,8 +24,10 @@ from concordat.protocol.messages import Opening
 from concordat.protocol.record import RecordSalts
 from concordat.storage.content import ContentStore
 from concordat.zk.hidden import Answer, HiddenModel
+from concordat.zk.relation import Relation
+from concordat.zk.rotation import Rotation
 
-__all__ = ["Holder", "PublicData", "hidden_model", "input_entry"]
+__all__ = ["Holder", "PublicData", "hidden_model", "input_entry", "put_rotation", "rotation_to"]
 
 Value = TypeVar("Value")
 Holder = Callable[[bytes], bytes | None]
@@ -209,6 +211,22 @@ def hidden_model(public: PublicData, model: bytes) -> HiddenModel:
         return hidden
 
     return public._open(b"program", model, read)
+
+
+def put_rotation(public: PublicData, model: bytes, rotation: Rotation) -> None:
+    """Publish what shows that a hidden model holds the weights of the one that it renews."""
+    public._put(b"rotation", model, rotation.pack())
+
+
+def rotation_to(public: PublicData, model: bytes, relation: Relation, check: Callable[[Rotation], None]) -> Rotation:
+    """What shows that a hidden model holds the weights of the one that it renews: the first that `check` lets pass."""
+
+    def read(data: bytes) -> Rotation:
+        rotation = Rotation.unpack(relation, data)
+        check(rotation)
+        return rotation
+
+    return public._open(b"rotation", model, read)
 
 
 class Answers:

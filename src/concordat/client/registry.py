@@ -11,18 +11,27 @@ from concordat.client.dataset import Dataset
 from concordat.client.keyring import Keyring
 from concordat.client.model import Model
 from concordat.client.offer import InputOpening
-from concordat.client.public import PublicData, hidden_model
+from concordat.client.public import PublicData, hidden_model, put_rotation
+from concordat.client.renewal import Renewal, follow_renewals
 from concordat.client.secret import SecretModel
 from concordat.graph.elements import ElementType
 from concordat.graph.ir import Graph
 from concordat.graph.schema import ModelSchema
 from concordat.primitives.encoding import from_hex, to_hex
-from concordat.primitives.errors import ConfigurationError, CorruptionError, InputError, ModelError, NotFoundError
+from concordat.primitives.errors import (
+    ConcordatError,
+    ConfigurationError,
+    CorruptionError,
+    InputError,
+    ModelError,
+    NotFoundError,
+)
 from concordat.primitives.units import Address, Bytes32, ModelId
 from concordat.primitives.wire import parse_json
 from concordat.protocol.artifact import ArtifactKind, ModelCommitment
 from concordat.protocol.execution import input_root
 from concordat.protocol.registry import Registration, artifact_id
+from concordat.storage.openings import Openings
 from concordat.zk.hidden import HiddenModel
 
 __all__ = ["ArtifactLedger", "Lineage", "PublishedModel", "Registry"]
@@ -135,6 +144,8 @@ class Lineage:
 
 _HOME_HINT = "Connect with a home: concordat.open(url, home=...)."
 _LIST_HINT = "See: concordat artifact list"
+_SPENT_HINT = "Renew the model: concordat artifact renew MODEL"
+_OWNER_HINT = "Renew it in the home of its owner."
 
 
 class Registry:
@@ -175,10 +186,8 @@ class Registry:
         if isinstance(item, Dataset):
             return self._publish_dataset(item, sender, royalty)
         if isinstance(item, SecretModel):
-            if self._secrets is None:
-                said = "There is nowhere that hidden models are kept."
-                raise ConfigurationError(said, code="NoSecrets", hint=_HOME_HINT)
-            item.save(self._secrets)
+            self._require_unspent(item)
+            item.save(self._kept())
         program = item.hidden if isinstance(item, SecretModel) else item.graph
         self._public.put_model(item.commitment, program, item.manifest.encode())
         if not self._known(item.id):
@@ -189,6 +198,62 @@ class Registry:
         if native is not None and not self._ledger.has_native(item.id):
             self._ledger.publish_native(item.commitment, native, sender=sender)
         return self.model(item.id)
+
+    def renew(self, model: ModelId, *, signer: str) -> PublishedModel:
+        """Publish a hidden model of this home under a fresh commitment, with what shows that its weights are the same.
+
+        The opening that takes is counted first. Whenever this was interrupted, the same call again goes on, and gives
+        the same model. A renewed model with which nothing was proven yet is given back as it is.
+
+        Parameters
+        ----------
+        model : ModelId
+            Which; it is the parent of the new one.
+        signer : str
+            Name of the account that owns it.
+
+        Raises
+        ------
+        NotFoundError
+            ``UnknownArtifact`` if it is not registered, or not a hidden model of this home.
+        InputError
+            ``WrongOwner`` if it is another account's.
+        """
+        entry, folder = self._ledger.entry(model), self._kept()
+        if entry.owner != self._keyring.signer(signer).address:
+            raise InputError(f"{signer} does not own this model.", code="WrongOwner", hint="Renew it as its owner.")
+        place = folder / to_hex(model)
+        if not place.is_dir():
+            raise NotFoundError("This is no hidden model of this home.", code="UnknownArtifact", hint=_OWNER_HINT)
+        owned = SecretModel.load(place)
+        with Openings(folder / "openings") as openings:
+            if owned.hidden.version > 1 and openings.left(owned.weights.commitment.root, owned.limit) == owned.limit:
+                return self.model(model)
+            made, rotation = owned.renewed(openings)
+        put_rotation(self._public, made.id, rotation)
+        self.publish(made, signer=signer, royalty=entry.royalty)
+        return self.model(made.id)
+
+    def renewals(self, model: ModelId) -> tuple[Renewal, ...]:
+        """The steps that lead from a model back to its first commitment, each with whether it can be believed.
+
+        Empty for a model that is not hidden or was never renewed. Errors as for :meth:`model`.
+        """
+        return follow_renewals(self._public, model)
+
+    def _kept(self) -> Path:
+        """Where hidden models are kept."""
+        if self._secrets is None:
+            said = "There is nowhere that hidden models are kept."
+            raise ConfigurationError(said, code="NoSecrets", hint=_HOME_HINT)
+        return self._secrets
+
+    def _require_unspent(self, item: SecretModel) -> None:
+        """Refuse to publish a commitment that is good for no more answers."""
+        with Openings(self._kept() / "openings") as openings:
+            if self._known(item.id) or openings.left(item.weights.commitment.root, item.limit) > 0:
+                return
+        raise InputError("The commitment is used up.", code="CommitmentSpent", hint=_SPENT_HINT)
 
     def _publish_dataset(self, item: Dataset, sender: Address, royalty: int) -> Registration:
         digest = item.manifest.digest()
@@ -242,6 +307,8 @@ class Registry:
     def find(self, text: str) -> Bytes32:
         """Id of an artifact by its id, the beginning of its id, its name, or its name and version.
 
+        Of a hidden model and those that its owner renewed it to, the newest is meant.
+
         Raises
         ------
         NotFoundError
@@ -259,8 +326,20 @@ class Registry:
         if not fitting:
             raise NotFoundError(f"Nothing registered fits {text[:80]!r}.", code="UnknownArtifact", hint=_LIST_HINT)
         if len(fitting) > 1:
+            renewed = {old for one in fitting for old in self._renewed(one)}
+            fitting = [one for one in fitting if one not in renewed]
+        if len(fitting) > 1:
             raise InputError(f"{len(fitting)} artifacts fit {text[:80]!r}.", code="AmbiguousArtifact", hint=_LIST_HINT)
         return fitting[0]
+
+    def _renewed(self, artifact: bytes) -> set[bytes]:
+        """Models whose weights an artifact of the same owner was shown to hold."""
+        try:
+            steps = self.renewals(ModelId(artifact))
+        except ConcordatError:
+            return set()
+        owner = self._ledger.entry(artifact).owner
+        return {step.old for step in steps if step.holds and self._ledger.entry(step.old).owner == owner}
 
     def entries(self) -> list[Registration]:
         """Everything registered, in order."""

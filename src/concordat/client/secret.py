@@ -31,7 +31,7 @@ from concordat.primitives.units import Bytes32, ModelId, OrderId
 from concordat.primitives.wire import parse_json
 from concordat.protocol.artifact import ArtifactKind, Manifest, ModelCommitment
 from concordat.protocol.order import Domain, Order
-from concordat.storage.files import write_file
+from concordat.storage.files import sync_directory, write_file
 from concordat.storage.openings import Once, Openings, proof_seed
 from concordat.zk.circuit import Circuit, Disclosure, compile_graph
 from concordat.zk.circuit.ranges import compile_ranges, range_parameters, weight_bits
@@ -204,8 +204,8 @@ class SecretModel:
     def renewed(self, openings: Openings) -> tuple[SecretModel, Rotation]:
         """The same weights under fresh randomness, for when a commitment is nearly spent; and what shows that.
 
-        Publish the new model, which names this one as its parent. The same call again gives the same: the randomness
-        of the next commitment follows from this one's.
+        `concordat.client.registry.Registry.renew` does this and publishes both. The new model names this one as its
+        parent. The same call again gives the same: the randomness of the next commitment follows from this one's.
 
         Parameters
         ----------
@@ -352,16 +352,25 @@ class SecretModel:
     # -- on the owner's disk -----------------------------------------------------------------------------------------
 
     def save(self, folder: Path) -> Path:
-        """Write everything into a folder that only the owner can read; returns it."""
+        """Write everything into a folder that only the owner can read; returns it. It is there whole or not at all."""
         place = folder / to_hex(self.id)
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if place.is_dir():
+            self._write(place)
+            return place
+        part = folder / f".{place.name}.part"
+        part.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._write(part)
+        part.rename(place)
+        sync_directory(folder)
+        return place
+
+    def _write(self, place: Path) -> None:
         kept = {"seed": to_hex(self.seed), "disclosure": asdict(self.circuit.disclosure)}
         write_file(place / "program.bin", self.graph.to_bytes())
         write_file(place / "public.bin", self.hidden.encode())
         write_file(place / "manifest.json", self.manifest.encode())
         write_file(place / "weights.words", np.ascontiguousarray(words_of_weights(self.weights)).tobytes())
         write_file(place / "secret.json", json.dumps(kept).encode())
-        return place
 
     @classmethod
     def load(cls, place: Path) -> SecretModel:

@@ -109,7 +109,7 @@ class Openings:
             raise InputError(
                 f"The commitment of the weights has been opened for all {limit} proofs that it is good for.",
                 code="CommitmentSpent",
-                hint="Commit the weights anew, register that and rotate: concordat.zk.prover.rotate.",
+                hint="Renew the model: concordat artifact renew MODEL",
                 root=root.hex(),
                 limit=limit,
             )
@@ -314,7 +314,7 @@ def _explained() -> Iterator[None]:
             raise StorageError(
                 "The count of a commitment's openings was copied or restored: what was proven since is not in it.",
                 code="OpeningsCopied",
-                hint="Commit the weights anew; or say how many proofs can exist at most: Openings.adopt.",
+                hint="Renew the model: concordat artifact renew MODEL; or go on: concordat artifact adopt MODEL",
             ) from error
         if isinstance(error, CorruptionError):
             raise CorruptionError(
