@@ -54,6 +54,8 @@ contract ColumnSteps is IProofSteps {
         stream.finish();
     }
 
+    /// @dev The value is that of `ProofVerifier`, which multiplies the factors by mu once for all columns and lays them out:
+    /// for one column that takes more gas than it saves.
     function _witness(Case calldata c, Frame memory f, uint256 k) private view returns (bool) {
         Sizes memory z = f.sizes;
         uint256 position = c.position(f, k);

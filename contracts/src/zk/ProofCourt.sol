@@ -28,6 +28,9 @@ contract ProofCourt is IProofCourt, IEvidence, IClaims, OrderDomain {
     uint256 private constant CHUNK = 1024;
     /// @dev Gas that evaluating an admitted relation may take: what is left of a transaction of 2^24 has room for the rest.
     uint256 private constant EVALUATION_GAS = 12_000_000;
+    /// @dev Bytes of a relation: with what EVALUATION reads besides, it has to fit a transaction that nodes pass on (131,072
+    /// bytes), and copies of it the gas that its evaluation leaves.
+    uint256 private constant MAX_RELATION = 98_304;
     /// @dev Longest loops that other steps run.
     uint256 private constant MAX_LOOP = 4096;
     /// @dev Most queries of one commitment: sorting their positions takes a number of steps that is quadratic in them.
@@ -85,8 +88,9 @@ contract ProofCourt is IProofCourt, IEvidence, IClaims, OrderDomain {
 
     /// @inheritdoc IProofCourt
     function admit(bytes calldata relation) external {
-        Shape memory s = relation.shape();
         // CHECK
+        if (relation.length > MAX_RELATION) revert TooLarge();
+        Shape memory s = relation.shape();
         bool small = s.weightRows <= MAX_LOOP && s.inputCount <= MAX_LOOP && s.logRows <= 20 && s.productRounds <= 40
             && s.publicCount <= 256 && s.slotBits + s.groupBits <= 12;
         if (!small) revert TooLarge();

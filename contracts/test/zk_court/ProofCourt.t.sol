@@ -39,6 +39,9 @@ contract ProofCourtTest is ClaimBase {
         proofs.admit(relation.cut(0, relation.length - 8));
         vm.expectRevert(RelationReader.BadRelation.selector);
         proofs.admit("");
+        // with what else a refutation shows, no node would pass it on
+        vm.expectRevert(IProofCourt.TooLarge.selector);
+        proofs.admit(bytes.concat(relation, new bytes(98_305 - relation.length)));
         // the first number is how many rows there are
         vm.expectRevert(IProofCourt.TooLarge.selector);
         proofs.admit(abi.encodePacked(relation.cut(0, 8), uint64(1 << 21), relation.cut(16, relation.length)));
