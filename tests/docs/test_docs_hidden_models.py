@@ -23,9 +23,11 @@ def test_program_of_the_guide_on_hidden_models_runs_as_it_stands(tmp_path: Path)
     (program,) = blocks(GUIDE, "python")
     found = run_python(program, tmp_path)
     assert found.returncode == 0, found.stderr
-    public, answer, verdict, forged = found.stdout.splitlines()
+    public, answer, verdict, forged, renewed = found.stdout.splitlines()
     assert public.startswith("public: ")
     assert answer in ("answer: 0", "answer: 1")
     assert verdict.startswith("VERIFIED")
     assert "13" in forged
     assert not forged.startswith("VERIFIED")
+    assert renewed.startswith("version 2")
+    assert "the same weights" in renewed

@@ -12,7 +12,7 @@ __all__ = ["check_answer", "hidden_input"]
 
 
 def check_answer(case: Case, program: bytes) -> Found:
-    """Check the registration of the hidden model, then the proof of what it said; both by the plain verifier."""
+    """Check the proof of what the hidden model said, then its registration and bounds; all by the plain verifier."""
     bundle = case.bundle
     hidden = _opened(bundle, program)
     if hidden is None:
@@ -24,7 +24,7 @@ def check_answer(case: Case, program: bytes) -> Found:
     answer = Answer.decode(bundle.proof)
     statement = hidden.statement(case.order_id, bundle.order, bundle.domain, bundle.output, answer)
     verify(statement, answer.proof)
-    hidden.check()
+    hidden.check(plain=True)
     bits = int(soundness(hidden.relation, hidden.parameters)["total"])
     return holds(f"A zero-knowledge proof of {len(answer.proof):,} bytes shows this output ({bits} bits of soundness).")
 

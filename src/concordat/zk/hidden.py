@@ -27,8 +27,10 @@ from concordat.zk.prover import commit_input
 from concordat.zk.relation import Relation
 from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
 from concordat.zk.verification import verify, verify_registration
+from concordat.zk.verifier import verify as plain_verify
 from concordat.zk.verifier.reader import ProofReader
 from concordat.zk.verifier.registration import Registration
+from concordat.zk.verifier.registration import verify_registration as plain_registration
 from concordat.zk.wellformed import check_relation
 
 __all__ = ["EVIDENCE_HEAD", "Answer", "Bounds", "HiddenModel", "claimed_statement", "input_hash", "read_evidence"]
@@ -180,8 +182,13 @@ class HiddenModel:
             manifest_digest=Bytes32(manifest_digest),
         )
 
-    def check(self) -> None:
+    def check(self, *, plain: bool = False) -> None:
         """Refuse a model whose answers could not be believed.
+
+        Parameters
+        ----------
+        plain : bool
+            Whether to use the plain verifiers, which define what is checked, even where compiled ones are.
 
         Raises
         ------
@@ -195,7 +202,7 @@ class HiddenModel:
         made = Registration(
             relation=self.relation, parameters=self.parameters, commitment=self.weights, proof=self.registration
         )
-        verify_registration(made)
+        (plain_registration if plain else verify_registration)(made)
         bounds = self.bounds
         if bounds is None:
             raise VerificationError("Nothing shows that the model's weights are small.", code="BadHiddenModel")
@@ -206,7 +213,7 @@ class HiddenModel:
         if wrapping(self.relation, bounds.bits):
             raise VerificationError("Weights of these bounds could wrap a sum around.", code="BadHiddenModel")
         check_ranges(shown, made, bounds.bits)
-        verify(shown, bounds.proof)
+        (plain_verify if plain else verify)(shown, bounds.proof)
 
     def bounded(self, bits: Sequence[int], parameters: Parameters) -> Statement:
         """That the weights in each row of the matrix have so many bits; `ModelError` if that cannot be said."""
