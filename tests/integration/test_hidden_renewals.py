@@ -74,7 +74,7 @@ class Owner:
         self.public = market.network.registry._public
         self.folder = secrets_of(market.home.path)
         self.secret = secret
-        self.first = self.registry.publish(secret, signer="owner")
+        self.first: Any = self.registry.publish(secret, signer="owner")
 
     def spend(self, secret: SecretModel, count: int = 1) -> None:
         """Count proofs as if they had been made."""
@@ -103,11 +103,11 @@ def in_memory() -> EmbeddedMarket:
 
 
 def test_renewed_twice_is_followed_back_to_the_first_commitment(owner: Owner) -> None:
-    second = owner.renewed(owner.first.id)
+    second: Any = owner.renewed(owner.first.id)
     assert owner.renewed(owner.first.id).id == second.id
     assert owner.renewed(second.id).id == second.id  # nothing was proven with it yet
     owner.spend(owner.loaded(second.id))
-    third = owner.renewed(second.id)
+    third: Any = owner.renewed(second.id)
     steps = owner.registry.renewals(third.id)
     ids = [(step.old, step.new, step.version, step.holds) for step in steps]
     assert ids == [(second.id, third.id, 3, True), (owner.first.id, second.id, 2, True)]
@@ -269,17 +269,21 @@ def test_renewal_killed_on_its_way_to_the_disk_is_the_same_afterwards(
 
 
 def test_restored_count_goes_on_by_command_after_it_was_said_how_far(owner: Owner, tmp_path: Path) -> None:
+    second = owner.renewed(owner.first.id)
     owner.spend(owner.secret, 5)
+    name = f"0x{owner.secret.id.hex()}"
     home = tmp_path / "restored"
     shutil.copytree(owner.folder, secrets_of(home))
 
     def run(*words: str) -> Any:
         return CliRunner().invoke(main, ["--home", str(home), "--json", *words])
 
-    assert json.loads(run("prove", "hidden", json.dumps(ROW)).stdout)["error"]["code"] == "OpeningsCopied"
+    assert json.loads(run("prove", name, json.dumps(ROW)).stdout)["error"]["code"] == "OpeningsCopied"
     with Openings(secrets_of(home) / "openings") as openings:
         root, limit = owner.secret.weights.commitment.root, owner.secret.limit
-        assert run("artifact", "adopt", "hidden", "--made", "5", "--yes").exit_code == 2
-        assert run("artifact", "adopt", "hidden", "--made", "9").exit_code == 1  # nobody said yes
-        assert run("artifact", "adopt", "hidden", "--made", "9", "--yes").exit_code == 0
+        assert run("artifact", "adopt", name, "--made", "5", "--yes").exit_code == 2
+        assert run("artifact", "adopt", name, "--made", "9").exit_code == 1  # nobody said yes
+        assert run("artifact", "adopt", name, "--made", "9", "--yes").exit_code == 0
         assert openings.left(root, limit) == limit - 9
+    owner.registry._secrets = secrets_of(home)
+    assert owner.renewed(second.id).id != second.id  # who knows what was proven with it

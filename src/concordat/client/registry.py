@@ -25,6 +25,7 @@ from concordat.primitives.errors import (
     InputError,
     ModelError,
     NotFoundError,
+    StorageError,
 )
 from concordat.primitives.units import Address, Bytes32, ModelId
 from concordat.primitives.wire import parse_json
@@ -227,7 +228,7 @@ class Registry:
             raise NotFoundError("This is no hidden model of this home.", code="UnknownArtifact", hint=_OWNER_HINT)
         owned = SecretModel.load(place)
         with Openings(folder / "openings") as openings:
-            if owned.hidden.version > 1 and openings.left(owned.weights.commitment.root, owned.limit) == owned.limit:
+            if owned.hidden.version > 1 and _untouched(owned, openings):
                 return self.model(model)
             made, rotation = owned.renewed(openings)
         put_rotation(self._public, made.id, rotation)
@@ -369,6 +370,16 @@ class Registry:
             return "(manifest not public)"
         except (ValueError, KeyError, TypeError, RecursionError):
             return "(manifest without a name)"
+
+
+def _untouched(owned: SecretModel, openings: Openings) -> bool:
+    """Whether nothing was proven with a commitment, as far as its count knows."""
+    try:
+        return openings.left(owned.weights.commitment.root, owned.limit) == owned.limit
+    except StorageError as error:
+        if error.code != "OpeningsCopied":
+            raise
+        return False
 
 
 def _fits(schema: ModelSchema, program: Graph | HiddenModel) -> bool:
