@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from concordat.primitives.errors import ModelError
-from concordat.zk.field import P
 from concordat.zk.parameters import Parameters
 from concordat.zk.prover.commit import CommittedWeights, KeptTree, commit_weights
 from concordat.zk.prover.native import NativeWeights
-from concordat.zk.prover.vector import from_ints
+from concordat.zk.prover.vector import from_ints, to_ints
 from concordat.zk.relation import Relation
 
 __all__ = ["opened", "plain", "words"]
@@ -30,8 +29,7 @@ def words(weights: CommittedWeights) -> _Words:
     """The short form of a commitment."""
     height, length = weights.coefficients.shape
     tail, width = weights.tail, length - weights.tail
-    field = weights.coefficients[:, :width]
-    signed = np.where(field > np.uint64(P // 2), field - np.uint64(P), field).astype(np.int64)
+    signed = to_ints(weights.coefficients[:, :width])
     head = np.zeros(_HEAD, dtype="<u8")
     head[0], head[1], head[2] = _MAGIC, height | width << 32, tail | weights.tree.log_size << 32
     head[4:8] = np.frombuffer(weights.tree.seed, dtype="<u8")

@@ -32,6 +32,7 @@ __all__ = [
     "scatter",
     "small",
     "sub",
+    "to_ints",
     "to_k",
 ]
 
@@ -46,6 +47,11 @@ def from_ints(values: object) -> Vector:
     """Signed integers (any array of them) as canonical elements of F."""
     signed = np.asarray(values, dtype=np.int64)
     return np.where(signed < 0, (signed + np.int64(0)).astype(np.uint64) + _P, signed.astype(np.uint64))
+
+
+def to_ints(values: Vector) -> npt.NDArray[np.int64]:
+    """Signed integers from -P/2 to P/2 of elements of F: inverse of :func:`from_ints`."""
+    return np.where(values > np.uint64(P // 2), values - np.uint64(P), values).astype(np.int64)
 
 
 def base_add(a: Vector, b: Vector) -> Vector:
