@@ -65,5 +65,15 @@ def test_hidden_model_is_published_bought_proven_and_verified_by_commands(comman
 
     assert commands("prove", "scorecard", "--input", "row.json", "--memory", "1", code=2)["code"] == "ProofSize"
     assert commands("prove", "another", "--input", "row.json", code=1)["code"] == "UnknownArtifact"
+    renewed = commands("artifact", "renew", "scorecard")
+    assert (renewed["version"], renewed["holds"]) == (2, True)
+    assert commands("artifact", "renew", "scorecard")["id"] == renewed["id"]  # nothing was proven with it yet
+    shown = commands("artifact", "show", "scorecard")
+    assert shown["id"] == renewed["id"]
+    (step,) = shown["renewals"]
+    assert (step["old"], step["new"], step["holds"]) == (published["id"], renewed["id"], True)
+    assert len(shown["lineage"]) == 2
+    assert commands("prove", "scorecard", "--input", "row.json")["left"] == cost["left"] + 1
+
     wrong = commands("artifact", "publish", "model.onnx", "--card", "card.toml", "--show", "label", code=2)
     assert wrong["code"] == "NotHidden"
