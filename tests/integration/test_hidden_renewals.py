@@ -270,6 +270,7 @@ def test_renewal_killed_on_its_way_to_the_disk_is_the_same_afterwards(
 
 def test_restored_count_goes_on_by_command_after_it_was_said_how_far(owner: Owner, tmp_path: Path) -> None:
     second = owner.renewed(owner.first.id)
+    owner.spend(owner.loaded(second.id))
     owner.spend(owner.secret, 5)
     name = f"0x{owner.secret.id.hex()}"
     home = tmp_path / "restored"

@@ -251,6 +251,8 @@ class Registry:
 
     def _require_unspent(self, item: SecretModel) -> None:
         """Refuse to publish a commitment that is good for no more answers."""
+        if not (self._kept() / to_hex(item.id)).is_dir():
+            return
         with Openings(self._kept() / "openings") as openings:
             if self._known(item.id) or openings.left(item.weights.commitment.root, item.limit) > 0:
                 return
