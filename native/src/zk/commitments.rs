@@ -4,6 +4,8 @@
 //! Memory is bounded by the bytes that are there: whatever the parameters say, nothing is made room for before as many
 //! bytes were read.
 
+use std::thread;
+
 use super::field::{Dot, K, ZERO, mul, pow, root_of_unity, sub};
 use super::proof::{Proof, Refused, encode};
 use super::relation::{Parameters, Relation};
@@ -15,6 +17,8 @@ const STATEMENT: Refused = Refused("the statement of the rotation is malformed")
 const ROTATION: usize = 32 + 4 + 32 + 2 * (32 + 52) + 4;
 /// Coefficients that share the powers of a point.
 const BLOCK: usize = 64;
+/// Products from which on a second thread is worth it.
+const WORTH: usize = 1 << 20;
 
 /// Check that the weight matrix behind a root is close to a codeword.
 ///
@@ -51,9 +55,9 @@ pub fn verify_registration(
     reader.end()?;
     let factors = powers(gamma, relation.weight_rows);
     let generator = root_of_unity(p.weight_log_domain);
-    for ((position, mask), column) in masks.iter().zip(columns.values()) {
-        let point = pow(generator, *position as u64);
-        if evaluated(&shown, point) != K([mask[0], mask[1], mask[2]]) + dot(&factors, column) {
+    let points: Vec<u64> = masks.keys().map(|&at| pow(generator, at as u64)).collect();
+    for ((value, mask), column) in values(&shown, &points).into_iter().zip(masks.values()).zip(columns.values()) {
+        if value != K([mask[0], mask[1], mask[2]]) + dot(&factors, column) {
             return Err(Refused("the committed weights are not close to a codeword"));
         }
     }
@@ -160,6 +164,22 @@ fn dot(values: &[K], factors: &[u64]) -> K {
         sum.add(value, factor);
     }
     sum.value()
+}
+
+/// The polynomial with those coefficients at several points.
+fn values(coefficients: &[K], points: &[u64]) -> Vec<K> {
+    let all = |points: &[u64]| points.iter().map(|&at| evaluated(coefficients, at)).collect::<Vec<K>>();
+    if coefficients.len().saturating_mul(points.len()) < WORTH {
+        return all(points);
+    }
+    let (first, second) = points.split_at(points.len() / 2);
+    thread::scope(|scope| {
+        let other = scope.spawn(|| all(first));
+        let rest = all(second);
+        let mut found = other.join().expect("evaluating does not panic");
+        found.extend(rest);
+        found
+    })
 }
 
 /// The polynomial with those coefficients at a point.
