@@ -33,7 +33,7 @@ def test_openings_reserved_are_counted_after_a_restart_and_refused_past_the_limi
         with pytest.raises(InputError) as spent:
             again.reserve(ROOT, 3, statement(3))
         assert code_of(spent) == "CommitmentSpent"
-        assert "rotate" in spent.value.hint
+        assert "artifact renew" in spent.value.hint
         assert again.left(ROOT, 3) == 0
 
 
