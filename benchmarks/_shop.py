@@ -15,7 +15,7 @@ from concordat.chain.ledger import EvmLedger
 from concordat.client.connect import connect_home
 from concordat.client.home import Home
 from concordat.client.network import Network
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.registry import PublishedModel
 from concordat.node.supervisor import NodeSpec, Supervisor
 from concordat.primitives.encoding import to_hex

@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from _shop import Shop, Watch, open_shop
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.primitives.native import rust
 from concordat.primitives.units import Seconds
 from concordat.protocol.bundle import Bundle

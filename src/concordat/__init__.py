@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from concordat.client.decision import Decision
     from concordat.client.model import Card, Model
     from concordat.client.network import Network
-    from concordat.client.orders import PlacedOrder
+    from concordat.client.placed import PlacedOrder
     from concordat.client.quotes import Preference
     from concordat.client.registry import PublishedModel
     from concordat.client.secret import SecretModel
@@ -71,7 +71,7 @@ _HOMES = {
     "client.decision": ("Decision",),
     "client.model": ("Card", "Model"),
     "client.network": ("Network",),
-    "client.orders": ("PlacedOrder",),
+    "client.placed": ("PlacedOrder",),
     "client.quotes": ("Preference",),
     "client.registry": ("PublishedModel",),
     "client.secret": ("SecretModel",),

@@ -16,7 +16,7 @@ from concordat.chain.answers import quantity
 from concordat.chain.ledger import EvmLedger
 from concordat.client.home import Home
 from concordat.client.model import Card
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.secret import SecretModel
 from concordat.node.challenger import Challenger
 from concordat.node.embedded import EmbeddedMarket

@@ -11,7 +11,7 @@ import pytest
 
 from concordat.chain.ledger import EvmLedger
 from concordat.chain.standards import Standards, deploy_standards
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.reputation import Reputation
 from concordat.node.embedded import EmbeddedMarket
 from concordat.node.open import TERMS, open_market

@@ -15,7 +15,7 @@ from concordat.chain.contracts import Contract
 from concordat.chain.ledger import EvmLedger
 from concordat.chain.standards import DECISION_SCHEMA, Standards, deploy_standards
 from concordat.client.inference import Inferences, attested_facts
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.node.embedded import EmbeddedMarket
 from concordat.node.open import TERMS, open_market
 from concordat.primitives.encoding import ZERO32, from_hex

@@ -13,7 +13,7 @@ from concordat.chain.blob_archive import BlobArchive
 from concordat.chain.envelope import call_of
 from concordat.chain.pool import carry
 from concordat.client.model import Card
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.secret import SecretModel
 from concordat.node.embedded import EmbeddedMarket
 from concordat.node.naysayer import LOOK_AGAIN

@@ -13,7 +13,7 @@ from concordat.chain.claim_data import ClaimSource
 from concordat.client.keyring import Keyring
 from concordat.client.memory import MemoryChain
 from concordat.client.model import Card
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.secret import SecretModel
 from concordat.graph.execute import run
 from concordat.node import claimant
@@ -54,9 +54,9 @@ def checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has to be shown of a model once takes a second of plain Python: here it is shown once for all tests."""
     check = HiddenModel.check
 
-    def once(hidden: HiddenModel) -> None:
+    def once(hidden: HiddenModel, *, plain: bool = False) -> None:
         if hidden.weights.root not in CHECKED:
-            check(hidden)
+            check(hidden, plain=plain)
             CHECKED.add(hidden.weights.root)
 
     monkeypatch.setattr(HiddenModel, "check", once)

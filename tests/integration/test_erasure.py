@@ -18,7 +18,7 @@ from concordat.client.erasure import open_subjects
 from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.memory import MemoryChain
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.private import Erasure, result_salt
 from concordat.node.embedded import EmbeddedMarket
 from concordat.node.open import embed

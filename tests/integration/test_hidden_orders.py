@@ -14,7 +14,7 @@ from concordat.client.home import Home
 from concordat.client.keyring import Keyring
 from concordat.client.memory import MemoryChain
 from concordat.client.model import Card
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.secret import SecretModel, disclosure_of, secrets_of
 from concordat.graph.execute import run
 from concordat.node.embedded import EmbeddedMarket

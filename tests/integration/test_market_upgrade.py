@@ -14,7 +14,7 @@ from concordat.chain.deployment import Deployment
 from concordat.chain.inspection import inspect
 from concordat.client.evm import DevelopmentChain
 from concordat.client.home import Home
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.registry import PublishedModel
 from concordat.node.embedded import STAKE, EmbeddedMarket
 from concordat.node.open import TERMS, open_market, upgrade_market

@@ -15,7 +15,7 @@ import pytest
 import concordat as cd
 from concordat.client.connect import connect_home, running_url
 from concordat.client.home import Home
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.primitives.errors import ConcordatError
 from concordat.primitives.units import OrderId
 from concordat.testing.offers import ROW

@@ -21,7 +21,7 @@ from concordat.chain.deployment import Deployment
 from concordat.client.connect import connect_home, running_url
 from concordat.client.home import Home
 from concordat.client.keyring import development_account
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.primitives.encoding import to_hex
 from concordat.testing.offers import ROW
 from concordat.testing.small import small_model

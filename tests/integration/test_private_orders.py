@@ -11,7 +11,7 @@ import pytest
 from concordat.client.keyring import Keyring
 from concordat.client.memory import MemoryChain
 from concordat.client.model import Model
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.private import PrivateOffer
 from concordat.client.public import Answers
 from concordat.graph.builder import GraphBuilder

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import concordat as cd
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.registry import PublishedModel
 from concordat.node.accuser import Accuser
 from concordat.node.embedded import EmbeddedMarket

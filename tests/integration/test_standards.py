@@ -19,7 +19,7 @@ from concordat.cli.main import main
 from concordat.client.directory import Directory
 from concordat.client.home import Home
 from concordat.client.inference import Inferences, content_proof
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.reputation import Reputation
 from concordat.client.validation import Validation
 from concordat.node.embedded import EmbeddedMarket

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ import pytest
 from concordat.chain.answers import Refusal, quantity
 from concordat.chain.anvil import AnvilNode
 from concordat.chain.blob_archive import BlobArchive
-from concordat.chain.blobs import blob_words, challenge_point, read_blob, to_blob
+from concordat.chain.blobs import blob_words, carried, challenge_point, halves, read_blob, to_blob, value_at
 from concordat.chain.disclosure import root_refutation
 from concordat.chain.envelope import SignedTransaction, call_of
-from concordat.chain.kzg import commitment_to, point_proof
+from concordat.chain.kzg import point_proof
 from concordat.chain.pool import carry, takes_blobs
 from concordat.chain.sidecars import Sidecar
 from concordat.chain.transactions import TransactionSender
@@ -22,13 +23,16 @@ from concordat.chain.translate import call_for
 from concordat.chain.waiting import Patience
 from concordat.primitives.encoding import to_hex
 from concordat.primitives.errors import EndpointError, InputError, NotFoundError, VerificationError
-from concordat.protocol.claim_messages import ROOT_STEP, RefuteRoot
+from concordat.primitives.hashing import keccak256
+from concordat.protocol.claim_messages import ROOT_STEP, RefuteRoot, ShowHalf, data_chunks
 from concordat.testing.claims import ClaimStage
 from concordat.testing.inference import small_case
 from concordat.zk.steps import Step, find_failing_step
 
 pytestmark = pytest.mark.chain
 PAID, SLASHED = 3, 6
+PASSED_ON = 100_000
+"""Bytes of a call that are far below what nodes pass on, 131,072 of a transaction."""
 SALT = bytes(32)
 
 
@@ -69,20 +73,31 @@ def refute(stage: ClaimStage) -> int:
     return quantity(stage.court.refute_root(stage.accounts[3], stage.order, claim, SALT)["gasUsed"])
 
 
-def refused(stage: ClaimStage, name: str, message: RefuteRoot) -> None:
+def refused(stage: ClaimStage, name: str, messages: tuple[ShowHalf, RefuteRoot]) -> None:
+    """Both fit what nodes pass on, and the second is refused; nothing is kept of that."""
+    sender, calls = TransactionSender(stage.endpoint), [call_for(message)[1] for message in messages]
+    assert max(map(len, calls)) < PASSED_ON
     stage.court.commit_find(stage.accounts[3], stage.claim(), ROOT_STEP, 0, SALT)
     with pytest.raises(Refusal) as refusal:
-        TransactionSender(stage.endpoint).prepare(stage.accounts[3], stage.court.address, call_for(message)[1])
+        sender.prepare(stage.accounts[3], stage.court.address, calls[1])
+    assert stage.error(refusal.value) == "HalfNotShown"
+    snapshot = stage.endpoint.call("evm_snapshot")
+    assert quantity(sender.send(stage.accounts[4], stage.court.address, calls[0])["status"]) == 1
+    with pytest.raises(Refusal) as refusal:
+        sender.prepare(stage.accounts[3], stage.court.address, calls[1])
     assert stage.error(refusal.value) == name
+    stage.endpoint.call("evm_revert", snapshot)
 
 
-def shown(stage: ClaimStage, blob: bytes, words: bytes) -> RefuteRoot:
+def shown(stage: ClaimStage, blob: bytes, words: bytes) -> tuple[ShowHalf, RefuteRoot]:
     """A refutation that shows other words than the blob's."""
     posted = stage.claim().posted
-    proof = point_proof(blob, challenge_point(posted.blob, words))
-    return RefuteRoot(
-        order=stage.order, posted=posted, words=words, commitment=commitment_to(blob), proof=proof, salt=SALT
-    )
+    point = challenge_point(posted.blob, words)
+    half, message = root_refutation(stage.order, posted, blob, SALT)
+    lower, upper = halves(words)
+    found = replace(message.half, value=value_at(lower, point), chunks=data_chunks(carried(lower)[: posted.length]))
+    said = replace(message, first=keccak256(lower), half=found, words=upper, proof=point_proof(blob, point))
+    return replace(half, words=lower, second=keccak256(upper)), said
 
 
 def test_bytes_come_back_from_a_blob() -> None:
@@ -117,7 +132,7 @@ def test_blob_that_holds_something_else_than_its_claim_says_is_refuted(stage: Cl
     with pytest.raises(VerificationError) as caught:
         stage.court.data(stage.claim())
     assert caught.value.code == "BlobMismatch"
-    assert refute(stage) < 6_000_000
+    assert refute(stage) < 2_600_000
     assert stage.status() == SLASHED
 
 

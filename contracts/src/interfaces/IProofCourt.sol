@@ -31,6 +31,16 @@ struct Disclosed {
     bytes[] pieces;
 }
 
+/// @notice What the lower half of a blob was found to be.
+struct BlobHalf {
+    /// Value of the polynomial with these coefficients alone.
+    uint256 value;
+    /// Whether each of them is below 2^248.
+    bool readable;
+    /// Hashes of the chunks of data that they carry.
+    bytes32[] chunks;
+}
+
 /// @title Proofs that are believed until somebody shows which step of them fails
 /// @notice A provider posts a proof together with what every step of its verification gives. Everything is in the open, so
 /// whoever looks can replay each step alone; if the proof does not verify, some step gives another value than the
@@ -45,6 +55,8 @@ interface IProofCourt {
     event FindCommitted(address indexed challenger, bytes32 indexed digest);
     /// @notice A step of a claim does not hold; `step` is 255 where the data is not what the claim says.
     event ClaimRefuted(bytes32 indexed orderId, address indexed challenger, uint256 step, uint256 index);
+    /// @notice Somebody showed the lower half of what is said to be a blob.
+    event HalfShown(bytes32 indexed blob, bytes32 first, bytes32 second);
 
     /// @notice The order does not stand where this needs it.
     error WrongStatus();
@@ -60,6 +72,8 @@ interface IProofCourt {
     error DataSize();
     /// @notice There is no such blob in this transaction, or the blob is another.
     error BadBlob();
+    /// @notice The lower half of the blob was not shown, or was something else.
+    error HalfNotShown();
     /// @notice There is a claim for this result already.
     error ClaimExists();
     /// @notice There is no such claim.
@@ -110,14 +124,26 @@ interface IProofCourt {
         bytes32 salt
     ) external;
 
+    /// @notice Shows the lower half of the coefficients of a blob's polynomial, for `refuteRoot`: both halves in one
+    /// transaction would be more than nodes pass on. Anybody; what it finds depends on nothing but what is shown.
+    /// @param blob Versioned hash.
+    /// @param words 65,536 bytes.
+    /// @param second Keccak-256 of the upper half, as `refuteRoot` will show it.
+    /// @param length Bytes of the data that the blob is said to hold.
+    function showHalf(bytes32 blob, bytes calldata words, bytes32 second, uint256 length) external;
+
     /// @notice Shows that a blob does not hold data with the root that its claim says: the whole blob is shown, as the 4,096
     /// coefficients of its polynomial, and compared with the blob at a point that it determines.
-    /// @param words 131,072 bytes.
+    /// @param first Keccak-256 of the lower half.
+    /// @param half What `showHalf` found.
+    /// @param words The upper half, 65,536 bytes.
     /// @param commitment KZG commitment, which the versioned hash is of.
     /// @param proof Of the polynomial's value at the point.
     function refuteRoot(
         Order calldata order,
         Posted calldata posted,
+        bytes32 first,
+        BlobHalf calldata half,
         bytes calldata words,
         bytes calldata commitment,
         bytes calldata proof,

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {IClaims} from "../interfaces/IClaims.sol";
 import {IEvidence} from "../interfaces/IEvidence.sol";
 import {IMarket} from "../interfaces/IMarket.sol";
-import {Disclosed, IProofCourt, Posted} from "../interfaces/IProofCourt.sol";
+import {BlobHalf, Disclosed, IProofCourt, Posted} from "../interfaces/IProofCourt.sol";
 import {IProofSteps} from "../interfaces/IProofSteps.sol";
 import {OrderDomain} from "../types/OrderDomain.sol";
 import {OrderSlot, OrderSlots} from "../types/OrderSlot.sol";
@@ -49,6 +49,8 @@ contract ProofCourt is IProofCourt, IEvidence, IClaims, OrderDomain {
     mapping(bytes32 relation => bytes32 shape) private _shapes;
     mapping(bytes32 orderId => mapping(uint256 commitment => uint256 slot)) private _claims;
     mapping(bytes32 digest => uint256 blockNumber) private _finds;
+    /// @dev What lower halves of blobs were found to be, by blob, both halves and the length of the data.
+    mapping(bytes32 shown => bytes32 half) private _halves;
 
     /// @param market_ Address at which the market is or will be deployed.
     /// @param evidence Opens models and inputs, and checks whole proofs.
@@ -207,9 +209,28 @@ contract ProofCourt is IProofCourt, IEvidence, IClaims, OrderDomain {
     }
 
     /// @inheritdoc IProofCourt
+    function showHalf(bytes32 blob, bytes calldata words, bytes32 second, uint256 length) external {
+        // CHECK
+        bytes32 first = keccak256(words);
+        BlobHalf memory half;
+        bool canonical;
+        (canonical, half.value) = BlobData.evaluate(words, BlobData.point(blob, first, second));
+        if (!canonical) revert BadBlob();
+        bytes memory data;
+        (half.readable, data) = BlobData.unpack(words, _lower(length));
+        half.chunks = _chunks(data);
+        // EFFECT
+        _halves[keccak256(abi.encode(blob, first, second, length))] = keccak256(abi.encode(half));
+        // EVENT
+        emit HalfShown(blob, first, second);
+    }
+
+    /// @inheritdoc IProofCourt
     function refuteRoot(
         Order calldata order,
         Posted calldata posted,
+        bytes32 first,
+        BlobHalf calldata half,
         bytes calldata words,
         bytes calldata commitment,
         bytes calldata proof,
@@ -218,11 +239,23 @@ contract ProofCourt is IProofCourt, IEvidence, IClaims, OrderDomain {
         // CHECK
         bytes32 id = _accused(order, posted);
         _useFind(id, ROOT_STEP, 0, salt);
-        if (!BlobData.isBlob(posted.blob, words, commitment, proof)) revert BadBlob();
-        (bool whole, bytes memory data) = BlobData.unpack(words, posted.length);
-        if (whole && _root(data) == posted.root) revert NoFraud();
+        bytes32 second = keccak256(words);
+        if (_halves[keccak256(abi.encode(posted.blob, first, second, posted.length))] != keccak256(abi.encode(half))) {
+            revert HalfNotShown();
+        }
+        uint256 z = BlobData.point(posted.blob, first, second);
+        (bool canonical, uint256 upper) = BlobData.evaluate(words, z);
+        if (!canonical || !BlobData.isBlob(posted.blob, z, half.value, upper, commitment, proof)) revert BadBlob();
+        (bool readable, bytes memory data) = BlobData.unpack(words, posted.length - _lower(posted.length));
+        bytes32 root = keccak256(abi.encodePacked(half.chunks, _chunks(data)));
+        if (half.readable && readable && root == posted.root) revert NoFraud();
         // EFFECT, EVENT
         _convict(id, order, ROOT_STEP, 0);
+    }
+
+    /// @dev How much of some data the lower half of a blob carries.
+    function _lower(uint256 length) private pure returns (uint256) {
+        return length < BlobData.HALF_BYTES ? length : BlobData.HALF_BYTES;
     }
 
     function _accused(Order calldata order, Posted calldata posted) private view returns (bytes32 id) {
@@ -336,9 +369,13 @@ contract ProofCourt is IProofCourt, IEvidence, IClaims, OrderDomain {
     }
 
     /// @dev Hash of the hashes of chunks.
-    function _root(bytes memory data) private pure returns (bytes32 root) {
+    function _root(bytes memory data) private pure returns (bytes32) {
+        return keccak256(abi.encodePacked(_chunks(data)));
+    }
+
+    function _chunks(bytes memory data) private pure returns (bytes32[] memory chunks) {
         uint256 count = (data.length + CHUNK - 1) / CHUNK;
-        bytes32[] memory chunks = new bytes32[](count);
+        chunks = new bytes32[](count);
         for (uint256 i = 0; i < count; ++i) {
             uint256 from = i * CHUNK;
             uint256 size = data.length - from < CHUNK ? data.length - from : CHUNK;
@@ -348,6 +385,5 @@ contract ProofCourt is IProofCourt, IEvidence, IClaims, OrderDomain {
             }
             chunks[i] = digest;
         }
-        return keccak256(abi.encodePacked(chunks));
     }
 }

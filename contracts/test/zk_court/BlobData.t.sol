@@ -9,23 +9,23 @@ contract BlobReader {
         return BlobData.unpack(words, length);
     }
 
-    function isBlob(bytes32 blob, bytes calldata words, bytes calldata commitment, bytes calldata proof)
-        external
-        view
-        returns (bool)
-    {
-        return BlobData.isBlob(blob, words, commitment, proof);
+    function evaluate(bytes calldata words, uint256 z) external pure returns (bool, uint256) {
+        return BlobData.evaluate(words, z);
+    }
+
+    function isBlob(bytes32 blob, bytes calldata commitment, bytes calldata proof) external view returns (bool) {
+        return BlobData.isBlob(blob, 1, 2, 3, commitment, proof);
     }
 }
 
 /// @title Bytes in a blob, against their definition
 contract BlobDataTest {
-    uint256 private constant WORDS = 4096;
+    uint256 private constant WORDS = 2048;
 
     BlobReader private immutable READER = new BlobReader();
 
     function testFuzz_unpack_ofAnyWords_givesTheLow31BytesOfEach(bytes32 seed, uint256 length) external view {
-        length = length % (BlobData.BYTES + 1);
+        length = length % (BlobData.HALF_BYTES + 1);
         bytes memory words = new bytes(32 * WORDS);
         _put(words, 0, bytes32(uint256(seed) >> 8));
         _put(words, 7, bytes32(uint256(keccak256(abi.encode(seed))) >> 8));
@@ -44,12 +44,27 @@ contract BlobDataTest {
         require(!whole, "whole");
     }
 
-    function test_isBlob_ofOtherSizesOrAnUnprovenPoint_isFalse() external view {
+    function test_evaluate_ofTwoCoefficients_isALinearFunction() external view {
         bytes memory words = new bytes(32 * WORDS);
-        require(!READER.isBlob(0, words, new bytes(48), new bytes(48)), "unproven");
-        require(!READER.isBlob(0, new bytes(32), new bytes(48), new bytes(48)), "words");
-        require(!READER.isBlob(0, words, new bytes(47), new bytes(48)), "commitment");
-        require(!READER.isBlob(0, words, new bytes(48), new bytes(49)), "proof");
+        _put(words, 0, bytes32(uint256(7)));
+        _put(words, 1, bytes32(uint256(5)));
+        (bool canonical, uint256 y) = READER.evaluate(words, 100);
+        require(canonical && y == 507, "value");
+    }
+
+    function test_evaluate_ofAnotherSizeOrANumberBeyondTheField_isNotCanonical() external view {
+        (bool canonical,) = READER.evaluate(new bytes(32), 1);
+        require(!canonical, "size");
+        bytes memory words = new bytes(32 * WORDS);
+        _put(words, WORDS - 1, bytes32(type(uint256).max));
+        (canonical,) = READER.evaluate(words, 1);
+        require(!canonical, "number");
+    }
+
+    function test_isBlob_ofOtherSizesOrAnUnprovenPoint_isFalse() external view {
+        require(!READER.isBlob(0, new bytes(48), new bytes(48)), "unproven");
+        require(!READER.isBlob(0, new bytes(47), new bytes(48)), "commitment");
+        require(!READER.isBlob(0, new bytes(48), new bytes(49)), "proof");
     }
 
     function _put(bytes memory words, uint256 index, bytes32 value) private pure {

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IClaims} from "../../src/interfaces/IClaims.sol";
-import {Disclosed, IProofCourt, Posted} from "../../src/interfaces/IProofCourt.sol";
+import {BlobHalf, Disclosed, IProofCourt, Posted} from "../../src/interfaces/IProofCourt.sol";
 import {Order, OrderStatus} from "../../src/types/Types.sol";
 import {BlobData} from "../../src/zk/BlobData.sol";
 import {Step} from "../../src/zk/ProofData.sol";
@@ -367,6 +367,7 @@ contract ProofCourtTest is ClaimBase {
         vm.mockCall(address(0x0A), "", "");
         assertJudged(refuteRoot(p, words), IProofCourt.NoFraud.selector, "right data");
         assertJudged(refuteRoot(p, new bytes(32)), IProofCourt.BadBlob.selector, "short");
+        assertJudged(refuteUpper(p, words), IProofCourt.HalfNotShown.selector, "another half");
         words[0] = 0xff;
         assertJudged(refuteRoot(p, words), IProofCourt.BadBlob.selector, "no number of the field");
         words[0] = 0x01;
@@ -547,13 +548,60 @@ contract ProofCourtTest is ClaimBase {
         }
     }
 
+    /// @dev Shows the lower half, then the upper one.
     function refuteRoot(Posted memory p, bytes memory words) private returns (bytes4) {
+        uint256 middle = words.length / 2;
+        (bytes memory low, bytes memory high) = (words.cut(0, middle), words.cut(middle, words.length));
+        try proofs.showHalf(p.blob, low, keccak256(high), p.length) {
+            vm.snapshotGasLastCall(GROUP, "show half of a blob");
+        } catch (bytes memory reason) {
+            return bytes4(reason);
+        }
+        return refuteUpper(p, low, high, half(p, low, high));
+    }
+
+    /// @dev Says of the lower half what is true of another.
+    function refuteUpper(Posted memory p, bytes memory words) private returns (bytes4) {
+        uint256 middle = words.length / 2;
+        (bytes memory low, bytes memory high) = (words.cut(0, middle), words.cut(middle, words.length));
+        BlobHalf memory other = half(p, low, high);
+        other.value ^= 1;
+        return refuteUpper(p, low, high, other);
+    }
+
+    function refuteUpper(Posted memory p, bytes memory low, bytes memory high, BlobHalf memory found)
+        private
+        returns (bytes4)
+    {
         find(keccak256(abi.encode(id, 255, 0, challenger, SALT)));
         vm.prank(challenger);
-        try proofs.refuteRoot(asked, p, words, new bytes(48), new bytes(48), SALT) {
+        // a precompile that says no takes all the gas it gets
+        try proofs.refuteRoot{gas: 1 << 24}(asked, p, keccak256(low), found, high, new bytes(48), new bytes(48), SALT) {
             return CONVICTED;
         } catch (bytes memory reason) {
             return bytes4(reason);
         }
+    }
+
+    /// @dev What the lower half is, found a second time: powers instead of Horner's rule.
+    function half(Posted memory p, bytes memory low, bytes memory high) private pure returns (BlobHalf memory found) {
+        uint256 order = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001;
+        uint256 z = uint256(keccak256(abi.encode(p.blob, keccak256(low), keccak256(high)))) % order;
+        uint256 power = 1;
+        bytes memory data = new bytes(low.length / 32 * 31);
+        found.readable = true;
+        for (uint256 i = 0; i < low.length / 32; ++i) {
+            uint256 word;
+            assembly ("memory-safe") {
+                word := mload(add(add(low, 32), mul(32, i)))
+            }
+            found.value = addmod(found.value, mulmod(word, power, order), order);
+            power = mulmod(power, z, order);
+            if (word >> 248 != 0) found.readable = false;
+            for (uint256 k = 0; k < 31; ++k) {
+                data[31 * i + k] = low[32 * i + 1 + k];
+            }
+        }
+        found.chunks = (p.length < data.length ? data.cut(0, p.length) : data).chunks();
     }
 }

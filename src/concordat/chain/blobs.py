@@ -12,7 +12,17 @@ from concordat.primitives.errors import InputError, VerificationError
 from concordat.primitives.hashing import keccak256, sha256
 from concordat.primitives.units import Bytes32
 
-__all__ = ["BLOB_BYTES", "blob_words", "challenge_point", "read_blob", "to_blob", "versioned_hash"]
+__all__ = [
+    "BLOB_BYTES",
+    "blob_words",
+    "carried",
+    "challenge_point",
+    "halves",
+    "read_blob",
+    "to_blob",
+    "value_at",
+    "versioned_hash",
+]
 
 BLOB_BYTES = 126_976
 """Most data that a blob carries."""
@@ -54,7 +64,7 @@ def read_blob(blob: bytes, length: int) -> bytes:
     words = blob_words(blob)
     if any(words[0::32]):
         raise VerificationError("The blob does not carry data.", code="BadProof")
-    return b"".join(words[at + 1 : at + 32] for at in range(0, len(words), 32))[:length]
+    return carried(words)[:length]
 
 
 def versioned_hash(commitment: bytes) -> Bytes32:
@@ -63,8 +73,29 @@ def versioned_hash(commitment: bytes) -> Bytes32:
 
 
 def challenge_point(versioned: bytes, words: bytes) -> bytes:
-    """Where a contract compares coefficients with their blob."""
-    return (int.from_bytes(keccak256(abi_words(versioned, keccak256(words))), "big") % _R).to_bytes(32, "big")
+    """Where a contract compares coefficients with their blob: the blob and both halves of them determine it."""
+    first, second = halves(words)
+    return (int.from_bytes(keccak256(abi_words(versioned, keccak256(first), keccak256(second))), "big") % _R).to_bytes(
+        32, "big"
+    )
+
+
+def halves(words: bytes) -> tuple[bytes, bytes]:
+    """The lower and the upper half of the coefficients."""
+    return words[: 16 * _SIZE], words[16 * _SIZE :]
+
+
+def value_at(words: bytes, point: bytes) -> int:
+    """Value of the polynomial with some coefficients, lowest first."""
+    value, z = 0, int.from_bytes(point, "big")
+    for at in range(len(words) - 32, -32, -32):
+        value = (value * z + int.from_bytes(words[at : at + 32], "big")) % _R
+    return value
+
+
+def carried(words: bytes) -> bytes:
+    """The low 31 bytes of some coefficients."""
+    return b"".join(words[at + 1 : at + 32] for at in range(0, len(words), 32))
 
 
 def _values(numbers: list[int]) -> list[int]:

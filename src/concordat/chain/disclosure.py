@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from concordat.chain.blobs import blob_words, challenge_point
+from concordat.chain.blobs import blob_words, carried, challenge_point, halves, value_at
 from concordat.chain.kzg import commitment_to, point_proof
+from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Bytes32
 from concordat.protocol.claim_messages import (
     CHUNK_BYTES,
+    BlobHalf,
     Disclosed,
     Posted,
     RefuteRoot,
     RefuteStep,
     RelationShape,
+    ShowHalf,
     data_chunks,
 )
 from concordat.protocol.order import Order
@@ -97,8 +100,8 @@ def refutation(
     )
 
 
-def root_refutation(order: Order, posted: Posted, blob: bytes, salt: bytes) -> RefuteRoot:
-    """The message that shows that a claim's blob does not hold what the claim says.
+def root_refutation(order: Order, posted: Posted, blob: bytes, salt: bytes) -> tuple[ShowHalf, RefuteRoot]:
+    """The messages that show that a claim's blob does not hold what the claim says: half of it, and then the other.
 
     Raises
     ------
@@ -108,12 +111,21 @@ def root_refutation(order: Order, posted: Posted, blob: bytes, salt: bytes) -> R
         If ``concordat[blobs]`` is not installed.
     """
     words = blob_words(blob)
-    return RefuteRoot(
+    (lower, upper), point = halves(words), challenge_point(posted.blob, words)
+    half = BlobHalf(
+        value=value_at(lower, point),
+        readable=not any(lower[0::32]),
+        chunks=data_chunks(carried(lower)[: posted.length]),
+    )
+    shown = ShowHalf(blob=posted.blob, words=lower, second=keccak256(upper), length=posted.length)
+    return shown, RefuteRoot(
         order=order,
         posted=posted,
-        words=words,
+        first=keccak256(lower),
+        half=half,
+        words=upper,
         commitment=commitment_to(blob),
-        proof=point_proof(blob, challenge_point(posted.blob, words)),
+        proof=point_proof(blob, point),
         salt=Bytes32(salt),
     )
 

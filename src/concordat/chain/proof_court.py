@@ -169,7 +169,9 @@ class ProofCourt:
             If the contract does not see it so.
         """
         blob = self.blob(claim) if blob is None else blob
-        return self._send(signer, root_refutation(order, claim.posted, blob, salt))
+        shown, refuted = root_refutation(order, claim.posted, blob, salt)
+        self._send(signer, shown)
+        return self._send(signer, refuted)
 
     def _send(self, signer: Signer, message: Message, sidecar: Sidecar | None = None) -> dict[str, Any]:
         receipt = self._sender.send(signer, self.address, call_for(message)[1], sidecar=sidecar)

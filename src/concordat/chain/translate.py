@@ -68,7 +68,7 @@ def _call(message: m.Message) -> tuple[str, str, tuple[Any, ...]]:
             return "Replication", "close", (order,)
         case claim.AdmitRelation() | claim.PostClaim() | claim.CommitProofFind():
             return "ProofCourt", *_claim(message)
-        case claim.RefuteStep() | claim.RefuteRoot():
+        case claim.RefuteStep() | claim.ShowHalf() | claim.RefuteRoot():
             return "ProofCourt", *_refutation(message)
         case _:
             return "Market", *_market(message)
@@ -192,8 +192,11 @@ def _refutation(message: m.Message) -> tuple[str, tuple[Any, ...]]:
                 shown.index,
                 shown.salt,
             )
-        case claim.RefuteRoot(order=order, posted=posted, words=words, commitment=commitment, proof=proof, salt=salt):
-            return "refuteRoot", (order, posted, words, commitment, proof, salt)
+        case claim.ShowHalf(blob=blob, words=words, second=second, length=length):
+            return "showHalf", (blob, words, second, length)
+        case claim.RefuteRoot() as shown:
+            opened = (shown.order, shown.posted, shown.first, shown.half)
+            return "refuteRoot", (*opened, shown.words, shown.commitment, shown.proof, shown.salt)
         case _:
             raise InputError(f"{type(message).__name__} is no refutation.", code="NoMessage")
 

@@ -12,7 +12,7 @@ from concordat.cli.order_list import order_list
 from concordat.cli.output import Speaker, command_errors, speaker_of
 from concordat.cli.settings import Settings
 from concordat.client.decision import Decision
-from concordat.client.orders import STAGES, PlacedOrder
+from concordat.client.placed import STAGES, PlacedOrder
 from concordat.primitives.encoding import checksum_address, from_hex, to_hex
 from concordat.primitives.units import ModelId, OrderId, seconds, show_usd, usd
 from concordat.protocol.evidence import kinds_in

@@ -16,7 +16,7 @@ from concordat.client.dataset import Dataset
 from concordat.client.decision import Decision
 from concordat.client.home import Home
 from concordat.client.model import Card, Model
-from concordat.client.orders import PlacedOrder
+from concordat.client.placed import PlacedOrder
 from concordat.client.registry import PublishedModel
 from concordat.client.secret import SecretModel
 from concordat.graph.fidelity import fidelity

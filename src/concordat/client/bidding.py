@@ -11,7 +11,8 @@ from typing import Any
 from concordat.client.decision import Decision
 from concordat.client.drafting import Wishes, default_window, fresh_opening, policy_about, policy_for
 from concordat.client.offer import InputOpening, Offer
-from concordat.client.orders import Orders, PlacedOrder
+from concordat.client.orders import Orders
+from concordat.client.placed import PlacedOrder
 from concordat.client.providers import ProviderLink
 from concordat.client.quotes import Preference, QuoteBook, RankedQuote, gather_quotes, rank, track_record
 from concordat.client.registry import PublishedModel

@@ -12,13 +12,14 @@ from concordat.protocol.evidence import is_sealed
 from concordat.protocol.messages import OPENING_PART, Demand, OpenResult, ResultHeader
 
 if TYPE_CHECKING:
-    from concordat.client.orders import Orders, PlacedOrder
+    from concordat.client.orders import Orders
+    from concordat.client.placed import PlacedOrder
 
 __all__ = ["contest", "demand"]
 
 
 def demand(placed: PlacedOrder, orders: Orders) -> int:
-    """Make the provider show what he delivered; see `concordat.client.orders.PlacedOrder.demand`."""
+    """Make the provider show what he delivered; see `concordat.client.placed.PlacedOrder.demand`."""
     order, sender = placed.order, orders.signer_of(placed.order, placed.client).address
     model, delivered = orders.registry.model(order.model).commitment, _delivered(placed, orders)
     parts = [OPENING_PART] if _unopened(placed, delivered) else list(range(parts_of(model)))
@@ -37,7 +38,7 @@ def demand(placed: PlacedOrder, orders: Orders) -> int:
 
 
 def contest(placed: PlacedOrder, orders: Orders) -> None:
-    """Have a wrong answer judged; see `concordat.client.orders.PlacedOrder.contest`."""
+    """Have a wrong answer judged; see `concordat.client.placed.PlacedOrder.contest`."""
     order, sender = placed.order, orders.signer_of(placed.order, placed.client).address
     delivered = _delivered(placed, orders)
     if _unopened(placed, delivered):

@@ -9,7 +9,8 @@ from typing import Any
 from concordat.client.effect_ledger import EffectLedger
 from concordat.client.keyring import Keyring
 from concordat.client.offer import InputOpening
-from concordat.client.orders import Orders, PlacedOrder, default_window
+from concordat.client.orders import Orders, default_window
+from concordat.client.placed import PlacedOrder
 from concordat.client.public import PublicData
 from concordat.client.registry import Registry
 from concordat.primitives.encoding import checksum_address

@@ -30,10 +30,12 @@ from concordat.protocol.claim_messages import (
     Posted,
     RefuteRoot,
     RefuteStep,
+    ShowHalf,
     claim_find_digest,
 )
 from concordat.protocol.events import Cancelled, Expired, Paid, Slashed
 from concordat.protocol.ledger import Ledger, Placed
+from concordat.protocol.messages import Message
 from concordat.protocol.order import Order, OrderStatus
 from concordat.storage.journal import Journal
 from concordat.zk.hidden import claimed_statement
@@ -162,7 +164,7 @@ class Naysayer:
         try:
             if stage == "seen":
                 return self._judge(key, body, order, name, posted)
-            message = self._message(key, body, order, name, posted)
+            messages = self._messages(key, body, order, name, posted)
         except NotFoundError as error:
             if "missing" not in body:
                 _log.error("claim %s: %s", key, error.message)
@@ -170,7 +172,7 @@ class Naysayer:
             return 0
         except VerificationError as error:
             return self._give_up(key, body, error.code)
-        return self._refute(key, body, name, message, now)
+        return self._refute(key, body, name, messages, now)
 
     def _wait(self, key: str, stage: str, now: int) -> int:
         self._journal.set_item("posted", key, stage, due=now + LOOK_AGAIN)
@@ -228,27 +230,38 @@ class Naysayer:
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
-    def _message(
+    def _messages(
         self, key: str, body: dict[str, Any], order: Order, name: OrderId, posted: Posted
-    ) -> RefuteStep | RefuteRoot:
+    ) -> tuple[ShowHalf | None, RefuteStep | RefuteRoot]:
+        """What refutes the claim, and what is to be shown before."""
         salt, step = from_hex(body["salt"]), body["step"]
         if step == ROOT_STEP:
             return root_refutation(order, posted, self._reader().blob(posted, from_hex(body["transaction"])), salt)
         statement, data = self._statement(key, order, name, posted), self._read(posted, body)
-        return refutation(order, posted, statement, data, Step(step), body["index"], salt)
+        return None, refutation(order, posted, statement, data, Step(step), body["index"], salt)
 
-    def _refute(self, key: str, body: dict[str, Any], name: OrderId, message: RefuteStep | RefuteRoot, now: int) -> int:
-        step, index = body["step"], body["index"]
-        find = f"find:{key}:{step}:{index}"
+    def _refute(
+        self,
+        key: str,
+        body: dict[str, Any],
+        name: OrderId,
+        messages: tuple[ShowHalf | None, RefuteStep | RefuteRoot],
+        now: int,
+    ) -> int:
+        (half, message), step, index = messages, body["step"], body["index"]
         digest = claim_find_digest(name, step, index, self._outbox.sender, message.salt)
-        commitment = CommitProofFind(digest=digest)
-        if self._outbox.send(find, commitment) is not None:
-            return 1
+        before: dict[str, Message] = {f"find:{key}:{step}:{index}": CommitProofFind(digest=digest)}
+        if half is not None:
+            before[f"half:{key}"] = half
+        for intent, early in before.items():
+            if self._outbox.send(intent, early) is not None:
+                return 1
         try:
             self._outbox.send(f"refute:{key}", message, again=True)
         except ProtocolError as error:
-            if error.code == "FindNotCommitted":
-                self._outbox.send(find, commitment, again=True)  # a re-organisation took it
+            if error.code in ("FindNotCommitted", "HalfNotShown"):  # a re-organisation took it
+                for intent, early in before.items():
+                    self._outbox.send(intent, early, again=True)
                 return 1
             if error.code == "WrongStatus":
                 return self._wait(key, "wrong", now)  # the order has just ended

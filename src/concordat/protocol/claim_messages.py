@@ -18,6 +18,7 @@ __all__ = [
     "MAX_DATA_BYTES",
     "ROOT_STEP",
     "AdmitRelation",
+    "BlobHalf",
     "Carrier",
     "ClaimMessage",
     "CommitProofFind",
@@ -27,6 +28,7 @@ __all__ = [
     "RefuteRoot",
     "RefuteStep",
     "RelationShape",
+    "ShowHalf",
     "claim_find_digest",
     "data_chunks",
     "data_root",
@@ -126,6 +128,18 @@ class Disclosed:
     """Whole chunks, in order; the last one of the data may be shorter."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobHalf:
+    """What the lower half of a blob is found to be."""
+
+    value: int
+    """Value of the polynomial with these coefficients alone."""
+    readable: bool
+    """Whether each of them carries 31 bytes and no more."""
+    chunks: tuple[Bytes32, ...]
+    """Hashes of the chunks of data that they carry."""
+
+
 # -- messages --------------------------------------------------------------------------------------------------------
 
 
@@ -184,6 +198,20 @@ class RefuteStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowHalf:
+    """Anyone shows the lower half of a blob before `RefuteRoot`: nodes do not pass on both in one transaction."""
+
+    blob: Bytes32
+    """Versioned hash."""
+    words: bytes
+    """The lower half of the coefficients of the blob's polynomial."""
+    second: Bytes32
+    """Keccak-256 of the upper half."""
+    length: int
+    """Bytes of the data that the blob is said to hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefuteRoot:
     """Shows that a claim's blob does not hold what the claim says. Needs no bond; slashes the order."""
 
@@ -191,8 +219,12 @@ class RefuteRoot:
     """The order, FUNDED or DELIVERED."""
     posted: Posted
     """As the claim's event has it."""
+    first: Bytes32
+    """Keccak-256 of the lower half of the coefficients."""
+    half: BlobHalf
+    """What that half was found to be."""
     words: bytes
-    """The coefficients of the blob's polynomial."""
+    """The upper half of the coefficients."""
     commitment: bytes
     """The blob's commitment, 48 bytes."""
     proof: bytes
@@ -201,7 +233,7 @@ class RefuteRoot:
     """Of the earlier `CommitProofFind` for `ROOT_STEP`."""
 
 
-ClaimMessage = AdmitRelation | PostClaim | CommitProofFind | RefuteStep | RefuteRoot
+ClaimMessage = AdmitRelation | PostClaim | CommitProofFind | RefuteStep | ShowHalf | RefuteRoot
 """Any of them."""
 
 

@@ -90,6 +90,7 @@ _CLAIM: dict[str, tuple[str, str]] = {
     "DataSize": ("The data of a claim has between 1 and 126,976 bytes.", "Prove in full."),
     "ClaimExists": ("There is a claim for this result already.", "Deliver it."),
     "NoClaim": ("There is no such claim.", "Take it from the ClaimPosted event."),
+    "HalfNotShown": ("The lower half of the blob was not shown.", "Send ShowHalf and wait for it."),
     "BadBlob": ("The transaction has no such blob, or it is another.", ""),
     "Unjudged": ("The step could not be replayed.", "Open all that it reads, and send more gas."),
 }
