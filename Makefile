@@ -64,8 +64,8 @@ docs: setup ## write the generated reference and the README's figures anew
 	@$(BIN)/python scripts/make_reference.py
 
 abi: setup ## compile the contracts and refresh the ABIs and bytecode inside the package
-	@node_modules/.bin/forge build
-	@$(BIN)/python scripts/make_abi.py
+	@node_modules/.bin/forge build contracts/src --out build/abi --cache-path build/abi-cache
+	@$(BIN)/python scripts/make_abi.py --out build/abi
 
 native-test: setup
 	@if command -v cargo >/dev/null 2>&1; then cd native && cargo test -q --locked; else echo "cargo not found: Rust tests left out"; fi

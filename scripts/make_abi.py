@@ -4,6 +4,8 @@ Reads what ``forge build`` left in ``build/contracts/out`` and writes ``src/conc
 that the wheel deploys and drives the contracts without a compiler. Interfaces, libraries and abstract contracts are
 left out.
 
+Build the sources alone, as ``make abi`` does: what is compiled beside them changes the bytecode.
+
 Usage: ``make_abi.py [--check] [--out FOLDER]``. With ``--check`` nothing is written, and the exit code is 1 if the
 committed files are not what the compiler's output gives.
 """
