@@ -26,10 +26,10 @@ from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, Bytes32, Seconds, Timestamp
 from concordat.protocol.evidence import ZeroKnowledge, encode_policy
 from concordat.protocol.order import Domain, Order, order_id
-from concordat.testing.inference import ProvenCase, prove_inference
+from concordat.testing.inference import prove_inference
 from concordat.zk.hidden import Answer, HiddenModel, input_hash
 from concordat.zk.parameters import choose
-from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
+from concordat.zk.statement import InputCommitment, Statement
 from concordat.zk.steps import Layout, Step, claim_data, find_failing_step, steps
 
 FOLDER = Path(__file__).parent.parent / "contracts" / "test" / "zk_court" / "fixture"
@@ -48,19 +48,6 @@ def graph() -> Graph:
     scaled = builder.affine(x, m0=1, shift=4, lo=-8, hi=7)
     bent = builder.table(scaled, [i * i % 23 - 9 for i in range(-8, 8)], lo=-8)
     return builder.build(builder.affine(builder.matmul(bent, [[3, -2], [1, 5]]), m0=1, shift=2, lo=-100, hi=100))
-
-
-def hidden(case: ProvenCase) -> HiddenModel:
-    """The model as everybody sees it."""
-    statement = case.statement
-    assert isinstance(statement.weights, WeightCommitment)
-    return HiddenModel(
-        relation=statement.relation,
-        parameters=statement.parameters,
-        weights=statement.weights,
-        version=statement.version,
-        input_type=ElementType.I32,
-    )
 
 
 def some_order(model: HiddenModel, taken: InputCommitment) -> Order:
@@ -105,7 +92,7 @@ def spans(statement: Statement, data: bytes) -> bytes:
 def fixture() -> dict[str, bytes]:
     """Name and bytes of each file."""
     case = prove_inference(graph(), parameters=lambda relation: choose(relation, proofs=4, limit=0, grinding=16))
-    taken, model = case.taken.commitment, hidden(case)
+    taken, model = case.taken.commitment, case.hidden
     order = some_order(model, taken)
     name = order_id(order, Domain(chain_id=case.statement.chain_id, market=MARKET))
     statement = replace(case.statement, contract=MARKET, order=name, model=order.model)

@@ -26,7 +26,6 @@ from concordat.primitives.errors import EndpointError, InputError, NotFoundError
 from concordat.primitives.hashing import keccak256
 from concordat.protocol.claim_messages import ROOT_STEP, RefuteRoot, ShowHalf, data_chunks
 from concordat.testing.claims import ClaimStage
-from concordat.testing.inference import small_case
 from concordat.zk.steps import Step, find_failing_step
 
 pytestmark = pytest.mark.chain
@@ -34,20 +33,6 @@ PAID, SLASHED = 3, 6
 PASSED_ON = 100_000
 """Bytes of a call that are far below what nodes pass on, 131,072 of a transaction."""
 SALT = bytes(32)
-
-
-@pytest.fixture(scope="module")
-def built() -> Iterator[ClaimStage]:
-    with AnvilNode() as node:
-        yield ClaimStage.build(node, small_case())
-
-
-@pytest.fixture
-def stage(built: ClaimStage) -> Iterator[ClaimStage]:
-    """What a test did to the chain is undone."""
-    snapshot = built.endpoint.call("evm_snapshot")
-    yield built
-    built.endpoint.call("evm_revert", snapshot)
 
 
 def post(stage: ClaimStage, data: bytes, sidecar: Sidecar | None = None) -> int:

@@ -11,6 +11,7 @@ from concordat.primitives.encoding import abi_words
 from concordat.primitives.errors import InputError, VerificationError
 from concordat.primitives.hashing import keccak256, sha256
 from concordat.primitives.units import Bytes32
+from concordat.zk.parameters import BLOB_BYTES
 
 __all__ = [
     "BLOB_BYTES",
@@ -24,8 +25,6 @@ __all__ = [
     "versioned_hash",
 ]
 
-BLOB_BYTES = 126_976
-"""Most data that a blob carries."""
 _SIZE = 4096
 _PIECE = 31
 _R = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001

@@ -15,7 +15,6 @@ from concordat.chain.proof_court import PostedClaim, ProofCourt
 from concordat.chain.rpc import Endpoint
 from concordat.chain.transactions import TransactionSender
 from concordat.chain.translate import call_for
-from concordat.graph.elements import ElementType
 from concordat.primitives.encoding import ZERO32, to_hex
 from concordat.primitives.hashing import keccak256
 from concordat.primitives.units import Address, Amount, Bytes32, OrderId, Seconds, Timestamp
@@ -23,8 +22,8 @@ from concordat.protocol.claim_messages import claim_find_digest, data_root
 from concordat.protocol.evidence import ZeroKnowledge, encode_policy
 from concordat.protocol.order import Domain, Order, order_id
 from concordat.testing.inference import ProvenCase
-from concordat.zk.hidden import Answer, HiddenModel, input_hash
-from concordat.zk.statement import InputCommitment, Statement, WeightCommitment
+from concordat.zk.hidden import Answer, input_hash
+from concordat.zk.statement import Statement
 from concordat.zk.steps import Layout, Step, claim_data, find_failing_step
 
 __all__ = ["ClaimStage", "flipped"]
@@ -69,7 +68,7 @@ class ClaimStage:
         accounts, endpoint = node.development_accounts(), node.endpoint
         at = _deploy(endpoint, accounts[0])
         send = TransactionSender(endpoint).send
-        model = _hidden(case)
+        model = case.hidden
         now = quantity(endpoint.call("eth_getBlockByNumber", "latest", False)["timestamp"])
         taken = case.taken.commitment
         order = Order(
@@ -216,19 +215,6 @@ class ClaimStage:
         self.court.commit_find(self.accounts[3], claim, step, index, salt)
         statement = self.stating(output or self.output)
         return self.court.refute(self.accounts[3], self.order, claim, statement, data, step, index, salt)
-
-
-def _hidden(case: ProvenCase) -> HiddenModel:
-    statement = case.statement
-    assert isinstance(statement.weights, WeightCommitment)
-    assert isinstance(statement.input, InputCommitment)
-    return HiddenModel(
-        relation=statement.relation,
-        parameters=statement.parameters,
-        weights=statement.weights,
-        version=statement.version,
-        input_type=ElementType.I32,
-    )
 
 
 def _deploy(endpoint: Endpoint, signer: Account) -> dict[str, Address]:

@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from concordat.graph.elements import ElementType
 from concordat.graph.execute import run
 from concordat.graph.ir import Graph
 from concordat.primitives.hashing import sha256
 from concordat.testing.graphs import random_input
 from concordat.testing.small import small_graph
 from concordat.zk.circuit import Circuit, Disclosure, compile_graph
+from concordat.zk.hidden import HiddenModel
 from concordat.zk.parameters import Parameters, choose
 from concordat.zk.prover.commit import CommittedInput, CommittedWeights, commit_input, commit_weights
 from concordat.zk.prover.prove import Witness, prove
 from concordat.zk.relation import Relation
-from concordat.zk.statement import Statement
+from concordat.zk.statement import Statement, WeightCommitment
 
 __all__ = ["ProvenCase", "prove_inference", "small_case"]
 
@@ -39,6 +41,19 @@ class ProvenCase:
     """The opened commitment of the weights."""
     taken: CommittedInput
     """The opened commitment of the input."""
+
+    @property
+    def hidden(self) -> HiddenModel:
+        """The model as everybody sees it, of a case with committed weights and numbers of 32 bits."""
+        statement = self.statement
+        assert isinstance(statement.weights, WeightCommitment)
+        return HiddenModel(
+            relation=statement.relation,
+            parameters=statement.parameters,
+            weights=statement.weights,
+            version=statement.version,
+            input_type=ElementType.I32,
+        )
 
     def prove(self, *, seed: int = 0, **changes: Any) -> bytes:
         """A proof of the statement, or of what is left of it after changes to statement, columns, weights or input."""
