@@ -49,7 +49,9 @@ def loans(batch: int) -> ProvenCase:
     shown = Disclosure(kind="threshold", element=2, threshold=500_000)
     rows = [credit.held_out.iloc[i % len(credit.held_out)].to_dict() for i in range(batch)]
     inputs = [model.schema.encode_one(row) for row in rows]
-    return prove_inference(model.graph, batch=batch, disclosure=shown, parameters=choose_for_contract, inputs=inputs)
+    return prove_inference(
+        model.graph, batch=batch, disclosure=shown, parameters=choose_for_contract, inputs=inputs, compiled=True
+    )
 
 
 def measured_elsewhere(letter: str) -> ProvenCase:
@@ -57,7 +59,7 @@ def measured_elsewhere(letter: str) -> ProvenCase:
     network = CASES[letter]()
     model = import_onnx(network.onnx, calibration=network.rows, bits=network.bits)
     inputs = [model.schema.pack(model.schema.encode(network.rows[:1]))]
-    return prove_inference(model.graph, parameters=choose_for_contract, inputs=inputs)
+    return prove_inference(model.graph, parameters=choose_for_contract, inputs=inputs, compiled=True)
 
 
 def calldata(data: bytes) -> int:

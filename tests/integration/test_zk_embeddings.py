@@ -9,15 +9,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from concordat.graph.elements import pack_elements
-from concordat.graph.execute import run
 from concordat.graph.ir import Op
 from concordat.graph.onnx import import_onnx
 from concordat.primitives.errors import VerificationError
+from concordat.testing.inference import prove_inference
 from concordat.zk import verifier
-from concordat.zk.circuit import compile_graph
 from concordat.zk.parameters import choose
-from concordat.zk.prover import Witness, commit_input, commit_weights, prove
-from concordat.zk.statement import Statement
 
 WORDS, LENGTH, WIDTH, CLASSES = 20, 3, 5, 4
 
@@ -53,30 +50,14 @@ def test_embedding_is_proven_and_another_output_is_not(batch: int) -> None:
     rows[0], rows[1] = 0, WORDS - 1
     model = import_onnx(embedding(), calibration=rows)
     assert any(node.op is Op.TABLE for node in model.graph.nodes)
-    circuit = compile_graph(model.graph, batch=batch)
-    relation, parameters = circuit.relation, choose(circuit.relation)
     kind = model.graph.nodes[0].out_type
-    executions = [run(model.graph, pack_elements(row, kind)) for row in model.schema.encode(rows[:batch])]
-    weights = commit_weights(relation, parameters, circuit.weights, b"w" * 32)
-    taken = commit_input(parameters, circuit.inputs(executions), b"x" * 32)
-    statement = Statement(
-        chain_id=1,
-        contract=bytes(20),
-        order=bytes(32),
-        model=bytes(32),
-        version=1,
-        relation=relation,
-        parameters=parameters,
-        weights=weights.commitment,
-        input=taken.commitment,
-        publics=circuit.publics(executions),
-    )
-    a, b = circuit.witness(executions)
-    proof = prove(statement, Witness(a=a, b=b), seed=b"s" * 32, weights=weights, taken=taken)
+    inputs = [pack_elements(row, kind) for row in model.schema.encode(rows[:batch])]
+    case = prove_inference(model.graph, batch=batch, parameters=choose, inputs=inputs, compiled=True)
+    statement, proof = case.statement, case.prove()
     verifier.verify(statement, proof)
     (public,) = statement.publics
     lie = replace(statement, publics=((*public[:-1], public[-1] + 1),))
-    forged = prove(lie, Witness(a=a, b=b), seed=b"t" * 32, weights=weights, taken=taken)
+    forged = case.prove(statement=lie, seed=1)
     for said, shown in ((lie, proof), (lie, forged)):
         with pytest.raises(VerificationError):
             verifier.verify(said, shown)

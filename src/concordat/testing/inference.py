@@ -16,11 +16,12 @@ from concordat.graph.ir import Graph
 from concordat.primitives.hashing import sha256
 from concordat.testing.graphs import random_input
 from concordat.testing.small import small_graph
+from concordat.zk import prover
 from concordat.zk.circuit import Circuit, Disclosure, compile_graph
 from concordat.zk.hidden import HiddenModel
 from concordat.zk.parameters import Parameters, choose
-from concordat.zk.prover.commit import CommittedInput, CommittedWeights, commit_input, commit_weights
-from concordat.zk.prover.prove import Witness, prove
+from concordat.zk.prover import Witness, commit
+from concordat.zk.prover.commit import CommittedInput, CommittedWeights
 from concordat.zk.relation import Relation
 from concordat.zk.statement import Statement, WeightCommitment
 
@@ -62,7 +63,7 @@ class ProvenCase:
         witness = Witness(a=columns[0], b=columns[1])
         weights, taken = changes.pop("weights", self.weights), changes.pop("taken", self.taken)
         assert not changes
-        return prove(statement, witness, seed=sha256(b"proof%d" % seed), weights=weights, taken=taken)
+        return prover.prove(statement, witness, seed=sha256(b"proof%d" % seed), weights=weights, taken=taken)
 
     def with_cell(self, column: int, row: int, value: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
         """The columns with one other cell."""
@@ -83,6 +84,7 @@ def prove_inference(
     disclosure: Disclosure | None = None,
     parameters: Callable[[Relation], Parameters] | None = None,
     inputs: Sequence[bytes] = (),
+    compiled: bool = False,
 ) -> ProvenCase:
     """Compile, commit and execute a graph on some or random inputs.
 
@@ -92,13 +94,16 @@ def prove_inference(
         Makes them of the relation; for 32 proofs if nothing else is asked.
     inputs : sequence of bytes
         Packed words, one for each inference of the batch; random ones if left out.
+    compiled : bool
+        Whether the compiled prover may be taken: the same proofs, but nobody can look into its commitments.
     """
     circuit = compile_graph(graph, batch=batch, disclosure=disclosure)
     words = inputs or [random_input(graph, seed + i) for i in range(batch)]
     done = [run(graph, one) for one in words]
     sizes = choose(circuit.relation, proofs=32) if parameters is None else parameters(circuit.relation)
-    weights = commit_weights(circuit.relation, sizes, circuit.weights, sha256(b"weights%d" % seed))
-    taken = commit_input(sizes, circuit.inputs(done), sha256(b"input%d" % seed))
+    twin: Any = prover if compiled else commit
+    weights = twin.commit_weights(circuit.relation, sizes, circuit.weights, sha256(b"weights%d" % seed))
+    taken = twin.commit_input(sizes, circuit.inputs(done), sha256(b"input%d" % seed))
     statement = Statement(
         chain_id=31337,
         contract=b"\x11" * 20,
